@@ -1,0 +1,1 @@
+//! Lua as one implementation of the game traits.

@@ -1,0 +1,1 @@
+//! The protocol: envelope, frames and error codes. No I/O, no clock.
