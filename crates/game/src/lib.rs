@@ -5,5 +5,6 @@
 
 pub mod ids;
 pub mod logic;
+pub mod modes;
 
 pub use ids::{MatchId, PlayerId};

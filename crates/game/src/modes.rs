@@ -1,0 +1,53 @@
+//! What a game declares about its modes, read before any match exists.
+
+use serde::Serialize;
+
+/// One game mode: how its matches are formed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Mode {
+    /// The name clients queue for.
+    pub name: String,
+    /// Players needed to start a match.
+    pub match_size: u32,
+    /// Most players a match holds. Defaults to `match_size`.
+    pub max_players: u32,
+    /// How many waiting players one match takes when more than `match_size` wait
+    /// (`group_up_to`). Defaults to `match_size`: groups of exactly that size, as the original.
+    pub group_up_to: u32,
+    /// Matchmaking strategy: `fill` or `skill_based`.
+    pub strategy: String,
+    /// Bots that fill the queue, when the mode has any.
+    pub bots: Option<BotFill>,
+    /// Whether live matches show up in discovery.
+    pub listed: bool,
+    /// Whether `match.find_or_create` may place a player.
+    pub quick_play: bool,
+    /// How long a dropped player's place is held, in milliseconds. `None`: the server's setting.
+    pub reconnect_grace_ms: Option<u64>,
+    /// Whether waiting players are told how many wait with them (`queue_status`).
+    pub queue_status: bool,
+}
+
+/// Bots that fill a mode's queue.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BotFill {
+    /// `false` keeps the table but does not fill.
+    pub enabled: bool,
+    /// Queue size the fill aims at; at most 64 and at most `max_players`.
+    pub min_players: u32,
+    /// How long the longest-waiting person waits before bots fill up, in milliseconds.
+    pub fill_after_ms: u64,
+    /// Names bots take, in order.
+    pub names: Vec<String>,
+}
+
+/// What the game declares for the whole deployment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct GameManifest {
+    /// The modes, by name.
+    pub modes: Vec<Mode>,
+    /// `guest_auth = true`.
+    pub guest_auth: bool,
+    /// `registration = "open" | "oauth_only" | "closed"`, when declared.
+    pub registration: Option<String>,
+}
