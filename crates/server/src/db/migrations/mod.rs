@@ -1,0 +1,15 @@
+//! The database's tables, in the steps they came.
+
+use sea_orm_migration::prelude::*;
+
+mod m0001_accounts_and_matches;
+
+/// Brings the tables up to date at start.
+pub(super) struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_accounts_and_matches::Migration)]
+    }
+}

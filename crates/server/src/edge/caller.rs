@@ -1,0 +1,30 @@
+//! Who sends a request.
+
+use asobi_game::PlayerId;
+use asobi_wire::Code;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::error::Failure;
+
+/// The player whose access token came with the request. The edge puts it there; a route that
+/// takes one answers `unauthenticated` to everybody else.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The player.
+    pub player: PlayerId,
+    /// The chain of sign-ins the token belongs to; revoking it ends them all.
+    pub family: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Code::Unauthenticated.into())
+    }
+}

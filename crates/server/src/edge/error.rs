@@ -1,0 +1,39 @@
+//! Failures as HTTP answers.
+
+use asobi_wire::{ApiError, Code};
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use sea_orm::DbErr;
+
+/// What a route answers when it fails: the one error object, with the code's status.
+#[derive(Debug)]
+pub struct Failure(pub ApiError);
+
+/// What a domain's verbs return.
+pub type Outcome<T> = Result<T, ApiError>;
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.code.status()).expect("codes have a valid status");
+        (status, Json(self.0.rest_body())).into_response()
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<Code> for Failure {
+    fn from(code: Code) -> Self {
+        Self(code.into())
+    }
+}
+
+/// A database failure as a client sees it: the cause goes to the log, not to the client.
+pub fn database(error: DbErr) -> ApiError {
+    tracing::error!(%error, "database");
+    Code::Internal.into()
+}

@@ -1,0 +1,79 @@
+//! A request body as a typed value, with the protocol's own errors.
+
+use asobi_wire::{ApiError, Code};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use serde::de::DeserializeOwned;
+
+use super::error::Failure;
+
+/// A JSON request body. Broken JSON is `invalid_json`, a missing or mistyped field
+/// `missing_field`, an oversized body `payload_too_large`. An empty body reads as `{}`.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| {
+                Failure::from(match rejection.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
+                    _ => Code::InvalidJson,
+                })
+            })?;
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => field_error(bytes, &error),
+        _ => Code::InvalidJson.into(),
+    })
+}
+
+/// A body that is no object is malformed; an object lacks a field or has one of the wrong type,
+/// which the original answers alike.
+fn field_error(bytes: &[u8], error: &serde_json::Error) -> ApiError {
+    let is_object = bytes.trim_ascii_start().starts_with(b"{");
+    if !is_object {
+        return Code::InvalidPayload.into();
+    }
+    let field = error.to_string().split('`').nth(1).map(str::to_owned);
+    let error = ApiError::from(Code::MissingField);
+    match field {
+        Some(field) if field.len() <= 64 => error.with("field", field),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize, Debug)]
+    struct Login {
+        #[allow(dead_code)]
+        username: String,
+    }
+
+    fn code(body: &str) -> Code {
+        parse::<Login>(body.as_bytes()).expect_err("refused").code
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_body() {
+        assert_eq!(code("{"), Code::InvalidJson);
+        assert_eq!(code(""), Code::MissingField);
+        assert_eq!(code("{}"), Code::MissingField);
+        assert_eq!(code("{\"username\":7}"), Code::MissingField);
+        assert_eq!(code("[1]"), Code::InvalidPayload);
+        assert!(parse::<Login>(b"{\"username\":\"ada\"}").is_ok());
+    }
+}

@@ -1,0 +1,148 @@
+//! Rate limits: token buckets, one per connection, address or player.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::time::{Duration, Instant};
+
+use asobi_wire::{ApiError, Code};
+use parking_lot::Mutex;
+
+/// Keys a limiter holds before it forgets those that are full again.
+const SWEEP_AT: usize = 4_096;
+
+/// How fast a bucket fills, and how much it holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    amount: u32,
+    per: Duration,
+}
+
+impl Rate {
+    /// `amount` in each `per`; 0 is no limit at all.
+    pub fn new(amount: u32, per: Duration) -> Self {
+        Self { amount, per }
+    }
+
+    /// `amount` a second.
+    pub fn per_second(amount: u32) -> Self {
+        Self::new(amount, Duration::from_secs(1))
+    }
+
+    fn tokens_per_second(&self) -> f64 {
+        f64::from(self.amount) / self.per.as_secs_f64()
+    }
+}
+
+/// One bucket. It starts full, so that a burst up to the limit passes.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenBucket {
+    tokens: f64,
+    at: Instant,
+}
+
+impl TokenBucket {
+    /// A full bucket.
+    pub fn full(rate: Rate, now: Instant) -> Self {
+        Self {
+            tokens: f64::from(rate.amount),
+            at: now,
+        }
+    }
+
+    /// Takes a token, or says how long until there is one.
+    pub fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
+        if rate.amount == 0 {
+            return Ok(());
+        }
+        let filled =
+            now.saturating_duration_since(self.at).as_secs_f64() * rate.tokens_per_second();
+        self.tokens = (self.tokens + filled).min(f64::from(rate.amount));
+        self.at = now;
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            return Ok(());
+        }
+        Err(Duration::from_secs_f64(
+            (1.0 - self.tokens) / rate.tokens_per_second(),
+        ))
+    }
+
+    fn is_full(&self, rate: Rate, now: Instant) -> bool {
+        let filled =
+            now.saturating_duration_since(self.at).as_secs_f64() * rate.tokens_per_second();
+        self.tokens + filled >= f64::from(rate.amount)
+    }
+}
+
+/// A bucket for each key.
+pub struct Limiter<K> {
+    rate: Rate,
+    buckets: Mutex<HashMap<K, TokenBucket>>,
+}
+
+impl<K: Hash + Eq> Limiter<K> {
+    /// A limiter without keys yet.
+    pub fn new(rate: Rate) -> Self {
+        Self {
+            rate,
+            buckets: Mutex::default(),
+        }
+    }
+
+    /// Takes a token of `key`.
+    pub fn take(&self, key: K) -> Result<(), Duration> {
+        if self.rate.amount == 0 {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let mut buckets = self.buckets.lock();
+        if buckets.len() >= SWEEP_AT {
+            // A full bucket is as good as none: forgetting it forgives nothing.
+            buckets.retain(|_, bucket| !bucket.is_full(self.rate, now));
+        }
+        let bucket = buckets
+            .entry(key)
+            .or_insert_with(|| TokenBucket::full(self.rate, now));
+        bucket.take(self.rate, now)
+    }
+}
+
+/// The answer to somebody who asks too often. `retry_after` is whole seconds, at least one.
+pub fn rate_limited(wait: Duration) -> ApiError {
+    let seconds = wait.as_secs_f64().ceil().max(1.0);
+    ApiError::from(Code::RateLimited).with("retry_after", seconds as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_up_to_the_limit_passes_and_then_it_drips() {
+        let (rate, start) = (Rate::per_second(3), Instant::now());
+        let mut bucket = TokenBucket::full(rate, start);
+        let taken = (0..5).filter(|_| bucket.take(rate, start).is_ok()).count();
+        assert_eq!(taken, 3);
+        let wait = bucket.take(rate, start).expect_err("empty");
+        assert!(
+            bucket
+                .take(rate, start + wait + Duration::from_millis(1))
+                .is_ok()
+        );
+        assert!(bucket.take(rate, start + wait).is_err());
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        let limiter = Limiter::new(Rate::per_second(0));
+        assert!((0..10_000).all(|_| limiter.take("anyone").is_ok()));
+    }
+
+    #[test]
+    fn keys_do_not_share_a_bucket() {
+        let limiter = Limiter::new(Rate::new(1, Duration::from_secs(60)));
+        assert!(limiter.take("a").is_ok());
+        assert!(limiter.take("b").is_ok());
+        assert!(limiter.take("a").is_err());
+    }
+}
