@@ -1,0 +1,68 @@
+// What the tests share. They speak to a real server that runs `examples/arena`, at the address
+// in ASOBI_URL; without one they fail.
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { WebSocket } from "ws";
+
+import { AsobiClient, MemoryStore } from "../index.js";
+
+export function serverUrl() {
+  const url = process.env.ASOBI_URL;
+  assert.ok(url, "set ASOBI_URL to the address of a running server");
+  return url;
+}
+
+/** @param {object} [options] */
+export function newClient(options = {}) {
+  return new AsobiClient({
+    url: serverUrl(),
+    store: new MemoryStore(),
+    WebSocket,
+    backoff: { first: 100, most: 1000 },
+    ...options,
+  });
+}
+
+/** A guest with an open connection; closed when the test ends. */
+export async function guest(t, options) {
+  const client = newClient(options);
+  t.after(() => client.close());
+  await client.auth.guest();
+  await client.socket.connect();
+  return client;
+}
+
+export const name = () => `t_${randomBytes(6).toString("hex")}`;
+
+/** Waits until `check` gives something truthy for an event's arguments. */
+export function until(emitter, event, check, ms = 15_000) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      stop();
+      reject(new Error(`"${event}" did not get there within ${ms} ms`));
+    }, ms);
+    const stop = emitter.on(event, (...args) => {
+      const result = check(...args);
+      if (!result) return;
+      clearTimeout(timer);
+      stop();
+      resolve(result);
+    });
+  });
+}
+
+/** Puts the clients into one running match of the arena; resolves to its id. */
+export async function matchOf(...clients) {
+  const joined = clients.map((client) => client.match.next("joined", { timeout: 30_000 }));
+  await Promise.all(clients.map((client) => client.matchmaker.add({ mode: "arena" })));
+  const ids = new Set((await Promise.all(joined)).map((info) => info.match_id));
+  assert.equal(ids.size, 1, "all in the same match");
+  return [...ids][0];
+}
+
+/** @param {string} code */
+export const withCode = (code) => (error) => {
+  assert.equal(error.name, "AsobiError");
+  assert.equal(error.code, code);
+  return true;
+};
