@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::ids::{MatchId, PlayerId};
 use crate::logic::{LogLevel, ScriptFault, VoteRequest};
-use crate::matches::SavedMatch;
+use crate::matches::{MatchHandle, SavedMatch};
 use crate::votes::VoteResult;
 
 /// The outside, as a match sees it.
@@ -19,6 +19,9 @@ pub trait MatchHost: Send + Sync {
 
     /// Delivers a state to several players. A newer state replaces one not yet sent.
     fn send_state(&self, to: &[PlayerId], frame: String);
+
+    /// The match can be spoken to from now on; nobody is in it yet.
+    fn match_started(&self, handle: MatchHandle);
 
     /// A person is in the match from now on. Answers whether they have a connection now; if
     /// not, the match holds their place for the grace period.

@@ -114,12 +114,12 @@ impl Simulation {
         ready: oneshot::Sender<Result<MatchHandle, ScriptFault>>,
         clock: fn() -> u64,
     ) {
-        let mut current = match self.build(&origin, factory, clock()) {
+        let (id, mode) = (origin.id().clone(), origin.mode().clone());
+        let (handle, mut inbox) = MatchHandle::new(id, mode.name.clone());
+        let mut current = match self.build(&origin, factory, &handle, clock()) {
             Ok(current) => current,
             Err(fault) => return drop(ready.send(Err(fault))),
         };
-        let (id, mode) = (origin.id().clone(), origin.mode().clone());
-        let (handle, mut inbox) = MatchHandle::new(id, mode.name.clone());
         if let Origin::New(new) = &origin {
             current.begin(&new.players, clock()).await;
         }
@@ -145,12 +145,20 @@ impl Simulation {
         &self,
         origin: &Origin,
         factory: &dyn LogicFactory,
+        handle: &MatchHandle,
         now: u64,
     ) -> Result<Match, ScriptFault> {
+        let started = || self.host.match_started(handle.clone());
         match origin {
-            Origin::Saved(saved, mode) => self.rebuild(saved, mode, factory, now),
+            Origin::Saved(saved, mode) => {
+                let setup = setup(&saved.id, mode, saved.meta.seed);
+                let logic = factory.restore(&setup, &saved.state)?;
+                started();
+                Ok(Match::restored(saved, mode.clone(), self.parts(logic), now))
+            }
             Origin::New(new) => {
                 let logic = factory.create(&setup(&new.id, &new.mode, new.seed))?;
+                started();
                 Ok(Match::new(new, self.parts(logic), now))
             }
         }

@@ -32,7 +32,7 @@ pub(crate) async fn run(
     inbox: &mut UnboundedReceiver<Command>,
     clock: fn() -> u64,
 ) -> Ended {
-    let mut next = Instant::now();
+    let mut next = Instant::now() + interval(current);
     let mut inputs: Vec<Input> = Vec::new();
     loop {
         tokio::select! {

@@ -131,13 +131,22 @@ impl Match {
         }
     }
 
-    /// Joins the players the match was made for. The match starts with whoever got in.
+    /// Joins the players the matchmaker put together and tells them. The match starts with
+    /// whoever got in.
     pub async fn begin(&mut self, players: &[PlayerId], now: u64) {
         let no_context = empty_context();
         for player in players {
-            // Why somebody the matchmaker sent was turned away is in the script's faults.
-            let _ = self.join(player, &no_context, now).await;
+            if self.join(player, &no_context, now).await.is_err() {
+                let failed = frame("matchmaker_failed", &MATCH_START_FAILED);
+                self.host.send_event(std::slice::from_ref(player), failed);
+            }
         }
+        let matched = Matched {
+            match_id: &self.id,
+            players: self.roster.ids(),
+        };
+        self.host
+            .send_event(self.roster.connected(), frame("matched", &matched));
         if self.status == Status::Waiting && self.roster.len() >= players.len().max(1) {
             self.start(now);
         }
@@ -646,6 +655,22 @@ impl Match {
             .reconnect_grace_ms
             .unwrap_or(self.settings.reconnect_grace_ms)
     }
+}
+
+/// What a player learns whom the matchmaker sent and the game turned away.
+const MATCH_START_FAILED: Failed = Failed {
+    reason: "match_start_failed",
+};
+
+#[derive(Serialize)]
+struct Failed {
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Matched<'a> {
+    match_id: &'a MatchId,
+    players: Vec<PlayerId>,
 }
 
 #[derive(Serialize)]
