@@ -1,1 +1,44 @@
 //! Lua as one implementation of the game traits.
+//!
+//! A game is a folder of scripts. Start with [`ScriptSource`], which reads it, and
+//! [`load_manifest`], which says what modes it has; [`LuaFactory`] makes the matches of one
+//! mode. Inside, `match_logic` is a match, `sandbox` the VM it runs in, and `budget` what keeps
+//! a script from taking the server with it.
+//!
+//! This crate knows no socket and no storage: what a script wants from outside leaves as an
+//! `Effect`.
+
+mod api;
+mod bots;
+mod budget;
+mod context;
+mod decode;
+mod factory;
+mod fault;
+mod globals;
+mod json;
+mod match_logic;
+mod modes;
+mod ptrmap;
+mod random;
+mod reload;
+mod require;
+mod rollback;
+mod sandbox;
+mod saved;
+mod settings;
+mod snapshot;
+mod source;
+mod spatial;
+mod stdlib;
+mod step;
+mod strings;
+mod views;
+mod vote;
+mod watch;
+
+pub use factory::LuaFactory;
+pub use modes::{LoadedManifest, load_manifest};
+pub use settings::LuaSettings;
+pub use source::{ScriptSet, ScriptSource, SourceError};
+pub use watch::ScriptWatcher;

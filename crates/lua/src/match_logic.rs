@@ -1,0 +1,449 @@
+//! A match whose game is a Lua script.
+//!
+//! [`LuaMatch`] keeps the state table in its VM and calls the script's functions on it. Whatever
+//! a callback does, `LuaMatch::callback` is where it is called from, and where a failure is
+//! undone and reported; reloading is in [`crate::reload`], undoing in [`crate::rollback`].
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use asobi_game::PlayerId;
+use asobi_game::logic::{
+    Effect, FaultKind, Input, JoinRefusal, LocalFuture, MatchLogic, MatchSetup, ScriptFault,
+    StepOutcome, View, VoteRequest,
+};
+use bytes::Bytes;
+use mlua::{IntoLuaMulti, MultiValue, Table, Value};
+use serde_json::value::RawValue;
+
+use crate::api;
+use crate::bots::Bots;
+use crate::context::Context;
+use crate::decode::decode;
+use crate::fault::{Failure, FaultLimiter};
+use crate::reload::ModeGlobals;
+use crate::rollback::Keeper;
+use crate::sandbox::Vm;
+use crate::settings::LuaSettings;
+use crate::snapshot::SnapshotError;
+use crate::source::ScriptSource;
+use crate::step::Backoff;
+use crate::views::Views;
+use crate::{saved, vote};
+
+/// One match.
+pub(crate) struct LuaMatch {
+    pub(crate) vm: Vm,
+    pub(crate) context: Rc<Context>,
+    pub(crate) settings: LuaSettings,
+    pub(crate) source: ScriptSource,
+    /// The version of the scripts this match has last looked at.
+    pub(crate) seen_version: u64,
+    pub(crate) mode: ModeGlobals,
+    pub(crate) state: Table,
+    pub(crate) keeper: Keeper,
+    /// Set once the state was too large to keep, and said so.
+    unkept: bool,
+    pub(crate) views: Views,
+    pub(crate) backoff: Backoff,
+    limiter: FaultLimiter,
+    /// In a cell because asking for the bots' names may have to start their VM.
+    pub(crate) bots: RefCell<Option<Bots>>,
+    pub(crate) seed: u64,
+    scratch: Vec<u8>,
+}
+
+impl LuaMatch {
+    pub(crate) fn create(
+        source: &ScriptSource,
+        script: &str,
+        settings: &LuaSettings,
+        setup: &MatchSetup,
+    ) -> Result<Self, ScriptFault> {
+        let mut new = Self::load(source, script, settings, setup)?;
+        let budget = Duration::from_millis(settings.init_budget_ms);
+        let init = |m: &Self| -> Result<Table, Failure> {
+            let config =
+                m.vm.lua()
+                    .create_table()
+                    .map_err(|e| Failure::from_error(&e))?;
+            let fill = || {
+                config.raw_set("match_id", setup.match_id.as_str())?;
+                config.raw_set("mode", setup.mode.as_str())
+            };
+            fill().map_err(|e| Failure::from_error(&e))?;
+            new_state("init", m.vm.call("init", budget, config)?)
+        };
+        new.state = init(&new).map_err(|f| f.into_fault("init", script, None))?;
+        Ok(new)
+    }
+
+    pub(crate) fn restore(
+        source: &ScriptSource,
+        script: &str,
+        settings: &LuaSettings,
+        setup: &MatchSetup,
+        snapshot: &[u8],
+    ) -> Result<Self, ScriptFault> {
+        let mut new = Self::load(source, script, settings, setup)?;
+        new.state = saved::read(&new.vm, snapshot).map_err(|e| {
+            Failure::new(FaultKind::LoadError, format!("the saved state: {e}"))
+                .into_fault("restore", script, None)
+        })?;
+        Ok(new)
+    }
+
+    /// A match with its scripts loaded and an empty state.
+    fn load(
+        source: &ScriptSource,
+        script: &str,
+        settings: &LuaSettings,
+        setup: &MatchSetup,
+    ) -> Result<Self, ScriptFault> {
+        let set = source.current();
+        let seen_version = set.version();
+        let context = Rc::new(Context::default());
+        let load = || {
+            let vm = Vm::new(set, script, setup.seed, settings.memory_limit_bytes)?;
+            api::install(vm.lua(), &context).map_err(|e| Failure::from_error(&e))?;
+            vm.run_main(Duration::from_millis(settings.init_budget_ms))?;
+            let state = vm
+                .lua()
+                .create_table()
+                .map_err(|e| Failure::from_error(&e))?;
+            Ok((vm, state))
+        };
+        let (vm, state) = load().map_err(|f: Failure| f.into_fault("load", script, None))?;
+        let mut new = Self {
+            vm,
+            context,
+            settings: settings.clone(),
+            source: source.clone(),
+            seen_version,
+            mode: ModeGlobals::default(),
+            state,
+            keeper: Keeper::default(),
+            unkept: false,
+            views: Views::default(),
+            backoff: Backoff::default(),
+            limiter: FaultLimiter::default(),
+            bots: RefCell::new(None),
+            seed: setup.seed,
+            scratch: Vec::new(),
+        };
+        new.read_globals();
+        Ok(new)
+    }
+
+    // --- faults and undoing -------------------------------------------------------------------
+
+    /// Reports a failure of callback `name`, if it is not one of too many.
+    pub(crate) fn report(&mut self, name: &str, failure: Failure, player: Option<&PlayerId>) {
+        let fault = failure.into_fault(name, self.vm.main(), player);
+        self.report_fault(fault);
+    }
+
+    pub(crate) fn report_fault(&mut self, fault: ScriptFault) {
+        if let Some(fault) = self.limiter.admit(fault) {
+            self.context.fault(fault);
+        }
+    }
+
+    /// Keeps the state as it is now, to go back to. Says so once if it is too large for that.
+    pub(crate) fn keep(&mut self) {
+        match self
+            .keeper
+            .keep(&self.vm, &self.state, self.settings.snapshot_limit_bytes)
+        {
+            Ok(()) => self.unkept = false,
+            Err(_) if self.unkept => {}
+            Err(error) => {
+                self.unkept = true;
+                let text =
+                    format!("{error}: a failed callback is not undone and a crash loses the match");
+                let kind = match error {
+                    SnapshotError::Lua(mlua::Error::MemoryError(_)) => FaultKind::OutOfMemory,
+                    _ => FaultKind::RuntimeError,
+                };
+                self.report("snapshot", Failure::new(kind, text), None);
+            }
+        }
+    }
+
+    /// Goes back to the kept state.
+    pub(crate) fn undo(&mut self) {
+        if let Some(state) = self.keeper.restore(&self.vm) {
+            self.state = state;
+        }
+    }
+
+    /// Calls a callback that may change the state, and undoes it if it fails. Everything that
+    /// happens to the state goes through here.
+    pub(crate) fn callback<T>(
+        &mut self,
+        name: &str,
+        budget_ms: u64,
+        args: impl IntoLuaMulti,
+        accept: impl FnOnce(MultiValue) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mark = self.context.mark();
+        self.keeper.touched();
+        let result = self
+            .vm
+            .call(name, Duration::from_millis(budget_ms), args)
+            .and_then(accept);
+        if let Err(failure) = &result {
+            self.context.drop_since(mark);
+            if failure.kind == FaultKind::OutOfMemory {
+                self.vm.collect();
+            }
+        }
+        result
+    }
+
+    /// Like [`Self::callback`], for those that return the new state and nothing else. The state
+    /// is kept before, put back on failure, and the failure reported.
+    fn change(
+        &mut self,
+        name: &str,
+        budget_ms: u64,
+        args: impl IntoLuaMulti,
+        player: Option<&PlayerId>,
+    ) {
+        self.keep();
+        match self.callback(name, budget_ms, args, |values| new_state(name, values)) {
+            Ok(state) => self.state = state,
+            Err(failure) => {
+                self.undo();
+                self.report(name, failure, player);
+            }
+        }
+    }
+
+    fn decode(&mut self, json: &[u8]) -> Result<Value, Failure> {
+        decode(self.vm.lua(), json, &mut self.scratch)
+            .map_err(|e| Failure::new(FaultKind::RuntimeError, e.to_string()))
+    }
+
+    fn try_join(&mut self, player: &PlayerId, ctx: &RawValue) -> Result<(), JoinRefusal> {
+        self.keep();
+        let budget = self.settings.join_budget_ms;
+        let mark = self.context.mark();
+        let joined = self.decode(ctx.get().as_bytes()).and_then(|ctx| {
+            let args = (player.as_str(), self.state.clone(), ctx);
+            self.callback("join", budget, args, Ok)
+        });
+        let refusal = match joined.map(read_join) {
+            Ok(Ok(state)) => {
+                self.state = state;
+                return Ok(());
+            }
+            Ok(Err((refusal, failure))) => {
+                self.context.drop_since(mark);
+                if let Some(failure) = failure {
+                    self.report("join", failure, Some(player));
+                }
+                refusal
+            }
+            Err(failure) => {
+                self.report("join", failure, Some(player));
+                JoinRefusal::Failed
+            }
+        };
+        self.undo();
+        Err(refusal)
+    }
+
+    /// Applies one input to the state.
+    pub(crate) fn apply(&mut self, input: &Input) -> Result<(), Failure> {
+        let payload = self.decode(&input.payload)?;
+        let args = (input.player.as_str(), payload, self.state.clone());
+        let budget = self.settings.input_budget_ms;
+        self.state = self.callback("handle_input", budget, args, |values| {
+            new_state("handle_input", values)
+        })?;
+        Ok(())
+    }
+}
+
+/// The first value a callback returned, which must be the state.
+pub(crate) fn new_state(name: &str, values: MultiValue) -> Result<Table, Failure> {
+    match values.into_iter().next() {
+        Some(Value::Table(state)) => Ok(state),
+        Some(other) => Err(Failure::new(
+            FaultKind::RuntimeError,
+            format!(
+                "{name} must return the state, a table, not {}",
+                crate::globals::describe(&other)
+            ),
+        )),
+        None => Err(Failure::new(
+            FaultKind::RuntimeError,
+            format!("{name} must return the state; is a 'return state' missing?"),
+        )),
+    }
+}
+
+type JoinAnswer = Result<Table, (JoinRefusal, Option<Failure>)>;
+
+/// What `join` returned: the state, or `nil` and perhaps a reason.
+fn read_join(values: MultiValue) -> JoinAnswer {
+    let mut values = values.into_iter();
+    match values.next() {
+        Some(Value::Nil | Value::Boolean(false)) => {
+            let reason = values.next().and_then(|v| refusal_reason(&v));
+            Err((JoinRefusal::Refused(reason), None))
+        }
+        None => {
+            let text =
+                "join returned nothing, which turns the player away; is a 'return state' missing?";
+            Err((
+                JoinRefusal::Refused(None),
+                Some(Failure::new(FaultKind::RuntimeError, text)),
+            ))
+        }
+        Some(first) => {
+            let values = MultiValue::from_vec(vec![first]);
+            new_state("join", values).map_err(|failure| (JoinRefusal::Failed, Some(failure)))
+        }
+    }
+}
+
+/// A reason reaches the client, so it is short and printable or not there at all.
+fn refusal_reason(value: &Value) -> Option<String> {
+    let Value::String(text) = value else {
+        return None;
+    };
+    let bytes = text.as_bytes();
+    let fits = (1..=64).contains(&bytes.len()) && bytes.iter().all(|b| (0x20..0x7f).contains(b));
+    fits.then(|| text.to_string_lossy())
+}
+
+fn ready<'a, T: 'a>(value: T) -> LocalFuture<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
+impl MatchLogic for LuaMatch {
+    fn tick_rate_ms(&self) -> u64 {
+        self.mode.tick_rate_ms
+    }
+
+    fn shared_view(&self) -> bool {
+        self.mode.shared_view
+    }
+
+    fn join<'a>(
+        &'a mut self,
+        player: &'a PlayerId,
+        ctx: &'a RawValue,
+    ) -> LocalFuture<'a, Result<(), JoinRefusal>> {
+        ready(self.try_join(player, ctx))
+    }
+
+    fn leave<'a>(&'a mut self, player: &'a PlayerId) -> LocalFuture<'a, ()> {
+        let args = (player.as_str(), self.state.clone());
+        self.change("leave", self.settings.join_budget_ms, args, Some(player));
+        ready(())
+    }
+
+    fn step<'a>(&'a mut self, inputs: &'a [Input]) -> LocalFuture<'a, StepOutcome> {
+        ready(self.run_step(inputs))
+    }
+
+    fn view(&mut self, player: &PlayerId) -> Option<View> {
+        match self.look(player) {
+            Ok(view) => Some(view),
+            Err(failure) => {
+                self.report("get_state", failure, Some(player));
+                None
+            }
+        }
+    }
+
+    fn vote_requested(&mut self) -> Option<VoteRequest> {
+        self.vm.callback("vote_requested")?;
+        let budget = self.settings.vote_budget_ms;
+        let args = self.state.clone();
+        match self.callback("vote_requested", budget, args, |values| {
+            Ok(values.into_iter().next())
+        }) {
+            Ok(Some(Value::Table(request))) => Some(vote::parse(&request)),
+            Ok(None | Some(Value::Nil | Value::Boolean(false))) => None,
+            Ok(Some(other)) => {
+                let text = format!(
+                    "vote_requested must return a table or nil, not a {}",
+                    other.type_name()
+                );
+                self.report(
+                    "vote_requested",
+                    Failure::new(FaultKind::RuntimeError, text),
+                    None,
+                );
+                None
+            }
+            Err(failure) => {
+                self.report("vote_requested", failure, None);
+                None
+            }
+        }
+    }
+
+    fn vote_resolved<'a>(&'a mut self, template: &'a str, result: &'a str) -> LocalFuture<'a, ()> {
+        if self.vm.callback("vote_resolved").is_some() {
+            match self.decode(result.as_bytes()) {
+                Ok(result) => {
+                    let args = (template, result, self.state.clone());
+                    self.change("vote_resolved", self.settings.vote_budget_ms, args, None);
+                }
+                Err(failure) => self.report("vote_resolved", failure, None),
+            }
+        }
+        ready(())
+    }
+
+    fn think(&mut self, bot: &PlayerId, view: &Bytes) -> Option<Bytes> {
+        let thought = self
+            .bots
+            .get_mut()
+            .as_mut()?
+            .think(bot, view, &self.settings);
+        thought
+            .map_err(|fault| {
+                if let Some(fault) = fault {
+                    self.context.fault(fault);
+                }
+            })
+            .ok()
+    }
+
+    fn bot_names(&self) -> Vec<String> {
+        match self.bots.borrow_mut().as_mut() {
+            Some(bots) => bots.names(&self.settings),
+            None => crate::modes::DEFAULT_BOT_NAMES
+                .iter()
+                .map(|n| (*n).to_owned())
+                .collect(),
+        }
+    }
+
+    fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), ScriptFault> {
+        saved::write(
+            &self.vm,
+            &self.state,
+            self.settings.snapshot_limit_bytes,
+            out,
+        )
+        .map_err(|e| {
+            Failure::new(FaultKind::RuntimeError, e.to_string()).into_fault(
+                "snapshot",
+                self.vm.main(),
+                None,
+            )
+        })
+    }
+
+    fn drain_effects(&mut self) -> Vec<Effect> {
+        self.context.drain()
+    }
+}

@@ -1,0 +1,301 @@
+//! What a game folder declares: its modes and how their matches are formed.
+//!
+//! `config.lua` returns a table of mode name to script; without one, `match.lua` is the mode
+//! `default`. Each script's top level runs once in a VM of its own whose `game` does nothing,
+//! and its globals are read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use asobi_game::logic::{FaultKind, ScriptFault};
+use asobi_game::modes::{BotFill, GameManifest, Mode};
+use mlua::Value;
+
+use crate::context::Context;
+use crate::fault::Failure;
+use crate::globals::{Declared, resolve};
+use crate::sandbox::Vm;
+use crate::settings::LuaSettings;
+use crate::source::ScriptSet;
+use crate::{api, globals};
+
+const CONFIG: &str = "config.lua";
+const MATCH: &str = "match.lua";
+/// Most bots that fill a queue.
+const MAX_BOT_FILL: i64 = 64;
+/// How long the longest-waiting person waits for bots unless the game says otherwise.
+const FILL_AFTER_MS: u64 = 8_000;
+/// Names of bots whose script has none.
+pub(crate) const DEFAULT_BOT_NAMES: &[&str] = &["Spark", "Blitz", "Volt", "Neon", "Pulse"];
+
+/// A game's modes and the script of each.
+#[derive(Clone, Debug, Default)]
+pub struct LoadedManifest {
+    /// What the game declares.
+    pub game: GameManifest,
+    /// The script of each mode, by the mode's name: what [`crate::LuaFactory::new`] takes.
+    pub scripts: BTreeMap<String, String>,
+    /// What the game declares and should not: the default applies instead.
+    pub warnings: Vec<ScriptFault>,
+}
+
+/// Reads what the game declares. An error lists everything that keeps it from being played.
+pub fn load_manifest(
+    set: &Arc<ScriptSet>,
+    settings: &LuaSettings,
+) -> Result<LoadedManifest, Vec<ScriptFault>> {
+    let mut loader = Loader {
+        set,
+        settings,
+        loaded: LoadedManifest::default(),
+        errors: Vec::new(),
+    };
+    if set.get(CONFIG).is_some() {
+        loader.manifest();
+    } else {
+        loader.single();
+    }
+    if loader.errors.is_empty() {
+        Ok(loader.loaded)
+    } else {
+        Err(loader.errors)
+    }
+}
+
+struct Loader<'a> {
+    set: &'a Arc<ScriptSet>,
+    settings: &'a LuaSettings,
+    loaded: LoadedManifest,
+    errors: Vec<ScriptFault>,
+}
+
+impl Loader<'_> {
+    fn error(&mut self, script: &str, text: String) {
+        let failure = Failure::new(FaultKind::LoadError, text);
+        self.errors.push(failure.into_fault("config", script, None));
+    }
+
+    /// Runs `script`'s top level with a `game` that does nothing.
+    fn probe(&mut self, script: &str) -> Option<(Vm, Vec<Value>)> {
+        match probe(self.set, script, self.settings) {
+            Ok((vm, values)) => Some((vm, values)),
+            Err(failure) => {
+                self.errors.push(failure.into_fault("load", script, None));
+                None
+            }
+        }
+    }
+
+    fn manifest(&mut self) {
+        let Some((vm, values)) = self.probe(CONFIG) else {
+            return;
+        };
+        self.deployment(&vm, CONFIG);
+        let Some(Value::Table(table)) = values.first() else {
+            return self.error(
+                CONFIG,
+                "must return a table of mode name = \"script.lua\"".into(),
+            );
+        };
+        let mut scripts = BTreeMap::new();
+        for pair in table.pairs::<Value, Value>() {
+            match pair {
+                Ok((Value::String(name), Value::String(path))) => {
+                    scripts.insert(name.to_string_lossy(), path.to_string_lossy());
+                }
+                Ok((name, path)) => {
+                    let (name, path) = (globals::describe(&name), globals::describe(&path));
+                    self.error(
+                        CONFIG,
+                        format!("mode {name} = {path}: expected a script's path"),
+                    );
+                }
+                Err(e) => self.error(CONFIG, e.to_string()),
+            }
+        }
+        for (name, path) in scripts {
+            match resolve("", &path).filter(|p| self.set.get(p).is_some()) {
+                Some(path) => self.mode(&name, &path),
+                None => self.error(
+                    CONFIG,
+                    format!("mode \"{name}\": no script \"{path}\" in the game folder"),
+                ),
+            }
+        }
+    }
+
+    fn single(&mut self) {
+        let Some((vm, _)) = self.probe(MATCH) else {
+            return;
+        };
+        self.deployment(&vm, MATCH);
+        let name = Declared::new(vm.lua().globals(), MATCH).string("mode");
+        self.read_mode(&vm, "default", MATCH);
+        // The same mode under the name the script gives itself.
+        if let (Some(name), Some(mode)) = (
+            name.filter(|n| n != "default"),
+            self.loaded.game.modes.first(),
+        ) {
+            let mode = Mode {
+                name: name.clone(),
+                ..mode.clone()
+            };
+            self.loaded.game.modes.push(mode);
+            self.loaded.scripts.insert(name, MATCH.into());
+        }
+    }
+
+    /// What holds for the whole deployment.
+    fn deployment(&mut self, vm: &Vm, script: &str) {
+        let mut declared = Declared::new(vm.lua().globals(), script);
+        self.loaded.game.guest_auth = declared.boolean("guest_auth").unwrap_or(false);
+        self.loaded.game.registration = declared
+            .choice("registration", &["open", "oauth_only", "closed"])
+            .map(str::to_owned);
+        self.loaded.warnings.extend(declared.warnings);
+    }
+
+    fn mode(&mut self, name: &str, script: &str) {
+        if let Some((vm, _)) = self.probe(script) {
+            self.read_mode(&vm, name, script);
+        }
+    }
+
+    fn read_mode(&mut self, vm: &Vm, name: &str, script: &str) {
+        let mut declared = Declared::new(vm.lua().globals(), script);
+        if declared.choice("game_type", &["match", "world"]) == Some("world") {
+            declared.say(format!(
+                "mode \"{name}\" is a world, which this server does not run yet; it is left out"
+            ));
+            self.loaded.warnings.extend(declared.warnings);
+            return;
+        }
+        let size = match declared.get("match_size") {
+            Value::Integer(n) if n > 0 => n,
+            Value::Number(n) if (1.0..1e9).contains(&n) => n as i64,
+            other => {
+                let other = globals::describe(&other);
+                return self.error(
+                    script,
+                    format!("match_size = {other}: expected a positive integer"),
+                );
+            }
+        };
+        let mode = self.globals_of(&mut declared, name, script, size);
+        self.loaded.warnings.extend(declared.warnings);
+        self.loaded.game.modes.push(mode);
+        self.loaded.scripts.insert(name.into(), script.into());
+    }
+
+    fn globals_of(&mut self, declared: &mut Declared, name: &str, script: &str, size: i64) -> Mode {
+        let max_players = declared.integer("max_players", size).unwrap_or(size);
+        let group_up_to = declared
+            .integer("group_up_to", size)
+            .unwrap_or(size)
+            .min(max_players);
+        Mode {
+            name: name.into(),
+            match_size: clamp_u32(size),
+            max_players: clamp_u32(max_players),
+            group_up_to: clamp_u32(group_up_to),
+            strategy: declared
+                .choice("strategy", &["fill", "skill_based"])
+                .unwrap_or("fill")
+                .into(),
+            bots: self.bots(declared, script, size, max_players),
+            listed: declared.boolean("listed").unwrap_or(false),
+            quick_play: declared.boolean("quick_play").unwrap_or(true),
+            reconnect_grace_ms: declared.seconds("reconnect_grace"),
+            queue_status: declared.boolean("queue_status").unwrap_or(false),
+        }
+    }
+
+    fn bots(
+        &mut self,
+        declared: &mut Declared,
+        script: &str,
+        size: i64,
+        max_players: i64,
+    ) -> Option<BotFill> {
+        let mut bots = declared.table("bots", "bots.")?;
+        let min_players = bots.integer("min_players", 1).unwrap_or(size);
+        if min_players > MAX_BOT_FILL {
+            bots.say(format!(
+                "bots.min_players = {min_players}: at most {MAX_BOT_FILL} bots fill a queue"
+            ));
+        }
+        let names = self.bot_names(&mut bots, script);
+        let fill = BotFill {
+            enabled: bots.boolean("enabled").unwrap_or(true),
+            min_players: clamp_u32(min_players.min(MAX_BOT_FILL).min(max_players)),
+            fill_after_ms: bots.seconds("fill_after").unwrap_or(FILL_AFTER_MS),
+            names,
+        };
+        declared.warnings.extend(bots.warnings);
+        Some(fill)
+    }
+
+    fn bot_names(&mut self, bots: &mut Declared, script: &str) -> Vec<String> {
+        let Some(path) = bot_script(self.set, bots, script) else {
+            return default_names();
+        };
+        match self.probe(&path) {
+            Some((vm, _)) => names_of(&vm),
+            None => default_names(),
+        }
+    }
+}
+
+fn clamp_u32(n: i64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// A VM that has run `script`'s top level, and what that returned.
+fn probe(
+    set: &Arc<ScriptSet>,
+    script: &str,
+    settings: &LuaSettings,
+) -> Result<(Vm, Vec<Value>), Failure> {
+    let vm = Vm::new(set.clone(), script, 0, settings.memory_limit_bytes)?;
+    api::install(vm.lua(), &Context::inert().into()).map_err(|e| Failure::from_error(&e))?;
+    let values = vm.run_main(Duration::from_millis(settings.init_budget_ms))?;
+    Ok((vm, values.into_iter().collect()))
+}
+
+/// The path of the script `bots.script` names, if there is such a script.
+pub(crate) fn bot_script(set: &ScriptSet, bots: &mut Declared, script: &str) -> Option<String> {
+    let path = bots.string("script")?;
+    let found = resolve(script, &path).filter(|p| set.get(p).is_some());
+    if found.is_none() {
+        bots.say(format!(
+            "bots.script = \"{path}\": no such script; bots play with the built-in AI"
+        ));
+    }
+    found
+}
+
+fn default_names() -> Vec<String> {
+    DEFAULT_BOT_NAMES.iter().map(|n| (*n).to_owned()).collect()
+}
+
+/// The bot script's `names`: those of them that can be a bot's name, or the default ones.
+pub(crate) fn names_of(vm: &Vm) -> Vec<String> {
+    let Ok(Value::Table(list)) = vm.lua().globals().raw_get("names") else {
+        return default_names();
+    };
+    let names: Vec<String> = list
+        .sequence_values::<Value>()
+        .flatten()
+        .filter_map(|v| match v {
+            Value::String(name) => Some(name.to_string_lossy()),
+            _ => None,
+        })
+        .filter(|name| api::is_name(name, 32))
+        .collect();
+    if names.is_empty() {
+        default_names()
+    } else {
+        names
+    }
+}

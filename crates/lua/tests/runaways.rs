@@ -1,0 +1,198 @@
+//! Every way a script may run away is stopped, named, and leaves the match playing.
+
+mod common;
+
+use asobi_game::logic::FaultKind::{self, OutOfMemory, RuntimeError, Timeout};
+use asobi_lua::LuaSettings;
+use common::Game;
+use serde_json::json;
+
+/// A match whose `handle_input` runs `body` (on line 2) when told to, and works otherwise.
+fn game(body: &str) -> Game {
+    let mut game = Game::new(&format!(
+        "function handle_input(id, i, s) if i.run then s.dirty = true\n{body}\nend s.good = (s.good or 0) + 1 return s end"
+    ));
+    game.join("a").unwrap();
+    game
+}
+
+/// Runs it, and checks that it was stopped where it should be and that the match goes on.
+fn stopped(body: &str, kind: FaultKind, line: u32) {
+    let mut game = game(body);
+    game.step(&[("a", "{}"), ("a", r#"{"run":true}"#)]);
+    let fault = game.expect_fault(kind, "handle_input", line);
+    assert!(
+        fault.message.starts_with(&format!("match.lua:{line}: ")),
+        "{}",
+        fault.message
+    );
+    assert_eq!(fault.player, Some(common::player("a")));
+    game.step(&[("a", "{}")]);
+    assert_eq!(game.faults(), []);
+    let view = game.look();
+    assert_eq!(
+        (&view["good"], &view["n"], &view["dirty"]),
+        (&json!(2), &json!(2), &json!(null)),
+        "{view}"
+    );
+}
+
+#[test]
+fn an_endless_loop() {
+    stopped("while true do end", Timeout, 2);
+}
+
+#[test]
+fn a_huge_string() {
+    stopped("local x = string.rep('x', 1e9)", OutOfMemory, 2);
+}
+
+#[test]
+fn a_table_that_grows_for_ever() {
+    stopped("local t = {} while true do t[#t + 1] = {} end", Timeout, 2);
+}
+
+#[test]
+fn infinite_recursion() {
+    // The stack is used up before a budget as large as this.
+    let mut game = Game::with(
+        &[(
+            "match.lua",
+            &format!(
+                "function tick(s)\nlocal function f() return 1 + f() end return f() end {}",
+                common::REST
+            ),
+        )],
+        LuaSettings {
+            tick_budget_ms: 5000,
+            ..LuaSettings::default()
+        },
+    );
+    game.tick();
+    let fault = game.expect_fault(RuntimeError, "tick", 2);
+    assert!(
+        fault.message.contains("stack overflow"),
+        "{}",
+        fault.message
+    );
+    assert_eq!(game.look()["n"], 0);
+}
+
+#[test]
+fn a_huge_move() {
+    stopped("table.move({}, 1, 1e9, 2)", RuntimeError, 2);
+}
+
+#[test]
+fn a_finalizer() {
+    stopped(
+        "setmetatable({}, { __gc = function() while true do end end })",
+        RuntimeError,
+        2,
+    );
+}
+
+#[test]
+fn a_coroutine() {
+    stopped(
+        "coroutine.wrap(function() while true do end end)()",
+        Timeout,
+        2,
+    );
+}
+
+#[test]
+fn a_loop_of_coroutines() {
+    stopped(
+        "while true do coroutine.wrap(function() for i = 1, 1e6 do end end)() end",
+        Timeout,
+        2,
+    );
+}
+
+#[test]
+fn a_loop_of_pcalls() {
+    stopped(
+        "while true do pcall(function() while true do end end) end",
+        Timeout,
+        2,
+    );
+}
+
+#[test]
+fn nested_pcalls() {
+    stopped(
+        "local function f() while true do pcall(f) end end f()",
+        Timeout,
+        2,
+    );
+}
+
+#[test]
+fn an_error_handler_that_loops() {
+    stopped(
+        "xpcall(function() while true do end end, function() while true do end end)",
+        Timeout,
+        2,
+    );
+}
+
+#[test]
+fn an_error_handler_that_fails() {
+    stopped(
+        "while true do xpcall(error, function() error('again') end) end",
+        Timeout,
+        2,
+    );
+}
+
+#[test]
+fn a_close_that_loops() {
+    stopped(
+        "local x <close> = setmetatable({}, { __close = function() while true do end end }) while true do end",
+        Timeout,
+        2,
+    );
+}
+
+#[test]
+fn a_close_that_loops_in_a_coroutine() {
+    let body = "coroutine.wrap(function()
+        local x <close> = setmetatable({}, { __close = function() while true do end end })
+        while true do end
+    end)()";
+    stopped(body, Timeout, 4);
+}
+
+#[test]
+fn an_index_that_recurses() {
+    stopped(
+        "local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) while true do pcall(function() return t[1] end) end",
+        Timeout,
+        2,
+    );
+}
+
+#[test]
+fn a_lying_length() {
+    for call in [
+        "table.insert(t, 1, 1)",
+        "table.remove(t, 1)",
+        "table.concat(t)",
+        "table.unpack(t)",
+        "table.sort(t)",
+    ] {
+        let body = format!(
+            "local t = setmetatable({{}}, {{ __len = function() return 1e15 // 1 | 0 end, __index = type }}) {call}"
+        );
+        stopped(&body, RuntimeError, 2);
+    }
+}
+
+#[test]
+fn nothing_repeated_for_ever() {
+    let mut game = game("s.nothing = string.rep('', 1 << 60)");
+    game.step(&[("a", r#"{"run":true}"#)]);
+    assert_eq!(game.faults(), []);
+    assert_eq!(game.look()["nothing"], "");
+}
