@@ -38,7 +38,7 @@ function M.advance(state, seconds)
   if state.phase == "playing" then
     M.close_in(state)
   elseif state.phase == "boon_pick" and M.all_picked(state) then
-    state.left = math.min(state.left, 1)
+    state.left = math.min(state.left, 2.5)
   end
   if state.deserted > 5 then
     M.finish(state)

@@ -28,7 +28,9 @@ M.PROTECTED = 2      -- seconds a ship cannot be hurt after it comes in
 
 -- What the browser needs to predict with, in the order sailing.js reads it.
 function M.rules()
-  return { M.ACCELERATE, M.COAST, M.ASTERN, M.GRIP, M.HELM, M.HELM_AT_REST, M.RADIUS }
+  return {
+    M.ACCELERATE, M.COAST, M.ASTERN, M.GRIP, M.HELM, M.HELM_AT_REST, M.RADIUS,
+  }
 end
 
 -- Puts a ship to sea, new, with its bow towards the middle.

@@ -1,6 +1,7 @@
 -- What clients are shown, ten times a second: everything anyone needs, in few bytes. Ten ships
 -- in battle are under 3 KB.
 
+local cannon = require("cannon")
 local modifiers = require("modifiers")
 local pace = require("pace")
 local sea = require("sea")
@@ -33,6 +34,7 @@ function M.make(state, tick_rate)
     sea = tenths(state.sea),
     islands = sea.islands(state.round),
     rules = ships.rules(),
+    shot = { cannon.BALL_SPEED, cannon.BROADSIDE },
     players = {},
     crew = {},
     balls = {},
@@ -52,7 +54,9 @@ function M.make(state, tick_rate)
       floor(ball.vx + 0.5), floor(ball.vy + 0.5),
     }
   end
-  if state.phase == "boon_pick" then
+  if state.phase == "countdown" then
+    view.mod_text = modifier and modifier.text
+  elseif state.phase == "boon_pick" then
     view.boon_offers = state.boon_offers
     view.pickers = M.pickers(state)
   elseif state.phase == "voting" then
