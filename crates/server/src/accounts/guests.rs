@@ -1,0 +1,289 @@
+//! Guests: players whose only credential is their device, until they claim a real account.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use asobi_wire::{ApiError, Code};
+use parking_lot::Mutex;
+use sea_orm::DatabaseTransaction;
+
+use super::devices::{Device, Pepper, Verdict};
+use super::sessions::SignedIn;
+use super::store::{self, Identity, Player};
+use super::tokens::{hex, random_bytes};
+use super::{Accounts, validate};
+use crate::clock::db_now;
+use crate::config::GuestConfig;
+use crate::edge::error::{Outcome, database};
+use crate::edge::limits::{Limiter, Rate};
+
+/// Told to whoever finds the limit of new guests reached, in seconds. Always the same: the
+/// limit is one for all, and its true state would tell an attacker how to hold it shut with the
+/// fewest requests. From the original.
+const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// How long a count of guests is believed. Guests created here are added to it at once, so only
+/// those of other nodes may be missed, and that for this long.
+const COUNT_LASTS: Duration = Duration::from_secs(5);
+
+/// Whether and how many guests are let in.
+pub(super) struct Guests {
+    declared: AtomicBool,
+    pepper: Option<Pepper>,
+    creations: Limiter<()>,
+    max_unclaimed: u64,
+    count: Mutex<Option<(Instant, u64)>>,
+}
+
+impl Guests {
+    pub(super) fn new(config: &GuestConfig) -> Self {
+        Self {
+            declared: AtomicBool::new(false),
+            pepper: Pepper::new(config),
+            creations: Limiter::new(Rate::per_second(config.creations_per_second)),
+            max_unclaimed: config.max_unclaimed,
+            count: Mutex::new(None),
+        }
+    }
+
+    /// Takes the game's declaration.
+    pub(super) fn declare(&self, guest_auth: bool) {
+        if guest_auth && self.pepper.is_none() {
+            tracing::warn!(
+                "the game wants guests, but guest.pepper is missing or shorter than 32 bytes: \
+                 guests stay off"
+            );
+        }
+        self.declared.store(guest_auth, Ordering::Relaxed);
+    }
+
+    /// The pepper, if guests are on: the game declared them and the operator set one.
+    fn pepper(&self) -> Outcome<&Pepper> {
+        let declared = self.declared.load(Ordering::Relaxed);
+        match &self.pepper {
+            Some(pepper) if declared => Ok(pepper),
+            _ => Err(Code::GuestDisabled.into()),
+        }
+    }
+
+    fn take_creation(&self) -> Outcome<()> {
+        self.creations.take(()).map_err(|wait| {
+            tracing::warn!(?wait, "too many guests are being created");
+            ApiError::from(Code::GuestRateLimited).with("retry_after", RETRY_AFTER_SECONDS)
+        })
+    }
+
+    fn believed_count(&self) -> Option<u64> {
+        let count = *self.count.lock();
+        count
+            .filter(|(at, _)| at.elapsed() < COUNT_LASTS)
+            .map(|(_, count)| count)
+    }
+
+    fn count_one_more(&self) {
+        if let Some((_, count)) = self.count.lock().as_mut() {
+            *count += 1;
+        }
+    }
+
+    fn forget_count(&self) {
+        *self.count.lock() = None;
+    }
+}
+
+impl Accounts {
+    /// Signs a device in: the guest it has been before, or else a new one.
+    ///
+    /// # Errors
+    /// - `guest.disabled`, `guest.weak_device_secret`, `guest.invalid_device_id`
+    /// - for a known device: `guest.invalid_device_secret`, `guest.revoked`,
+    ///   `guest.already_upgraded`, `forbidden` (banned)
+    /// - for a new one: `auth.registration_closed`, `guest.rate_limited`,
+    ///   `guest.capacity_reached`
+    pub async fn guest(&self, device_id: &str, device_secret: &str) -> Outcome<SignedIn> {
+        let pepper = self.guests.pepper()?;
+        let device = Device::new(device_id, device_secret)?;
+        if let Some(identity) = self.guest_identity(&device).await? {
+            return self.resume_guest(pepper, &device, identity).await;
+        }
+        if let Some(signed_in) = self.create_guest(pepper, &device).await? {
+            return Ok(signed_in);
+        }
+        // Another request of the same device was faster: it is a known device now.
+        match self.guest_identity(&device).await? {
+            Some(identity) => self.resume_guest(pepper, &device, identity).await,
+            None => Err(Code::GuestDeviceAlreadyRegistered.into()),
+        }
+    }
+
+    async fn guest_identity(&self, device: &Device) -> Outcome<Option<Identity>> {
+        store::guest_identity(self.db.read(), &device.id)
+            .await
+            .map_err(database)
+    }
+
+    async fn resume_guest(
+        &self,
+        pepper: &Pepper,
+        device: &Device,
+        identity: Identity,
+    ) -> Outcome<SignedIn> {
+        match pepper.judge(device, &identity.provider_metadata) {
+            Verdict::Right => {}
+            Verdict::Wrong => return Err(Code::GuestInvalidDeviceSecret.into()),
+            Verdict::Revoked => return Err(Code::GuestRevoked.into()),
+        }
+        let now = db_now();
+        let tx = self.db.write().await.map_err(database)?;
+        let player = store::lock_player(&tx, &identity.player_id)
+            .await
+            .map_err(database)?
+            .ok_or(Code::Internal)?;
+        if player.password_hash.is_some() {
+            return Err(Code::GuestAlreadyUpgraded.into());
+        }
+        store::touch_identity(&tx, &identity.id, now)
+            .await
+            .map_err(database)?;
+        let signed_in = self.begin_session(&tx, &player, now).await?;
+        tx.commit().await.map_err(database)?;
+        Ok(SignedIn {
+            guest: true,
+            ..signed_in
+        })
+    }
+
+    /// None: the device is known by now.
+    async fn create_guest(&self, pepper: &Pepper, device: &Device) -> Outcome<Option<SignedIn>> {
+        self.admission.guest()?;
+        self.guests.take_creation()?;
+        self.check_room_for_guests().await?;
+        let now = db_now();
+        let name = format!("guest_{}", hex(&random_bytes::<8>()));
+        let player = store::new_player(&name, &name, None, now);
+        let verifier = pepper.verifier(device);
+        let tx = self.db.write().await.map_err(database)?;
+        store::add_player(&tx, &player).await.map_err(database)?;
+        match store::add_guest_identity(&tx, &player.id, &device.id, verifier, now).await {
+            Err(error) if store::is_duplicate(&error) => {
+                tx.rollback().await.map_err(database)?;
+                return Ok(None);
+            }
+            result => result.map_err(database)?,
+        }
+        let signed_in = self.begin_session(&tx, &player, now).await?;
+        tx.commit().await.map_err(database)?;
+        self.guests.count_one_more();
+        Ok(Some(SignedIn {
+            created: true,
+            guest: true,
+            ..signed_in
+        }))
+    }
+
+    async fn check_room_for_guests(&self) -> Outcome<()> {
+        let max = self.guests.max_unclaimed;
+        if max == 0 {
+            return Ok(());
+        }
+        let count = match self.guests.believed_count() {
+            Some(count) => count,
+            None => self.count_guests().await?,
+        };
+        if count >= max {
+            tracing::warn!(count, max, "there is no room for more guests");
+            return Err(Code::GuestCapacityReached.into());
+        }
+        Ok(())
+    }
+
+    async fn count_guests(&self) -> Outcome<u64> {
+        let count = store::count_guests(self.db.read())
+            .await
+            .map_err(database)?;
+        *self.guests.count.lock() = Some((Instant::now(), count));
+        Ok(count)
+    }
+
+    /// Makes a guest a player with a name and a password. Their device and every token from
+    /// before stop counting: whoever else had got hold of them is out.
+    ///
+    /// # Errors
+    /// `player.not_found`, `guest.not_unclaimed`, `validation_failed`, `auth.username_taken`,
+    /// `rate_limited` when too many passwords wait to be hashed, `forbidden` (banned).
+    pub async fn upgrade(
+        &self,
+        player_id: &str,
+        username: &str,
+        password: &str,
+    ) -> Outcome<SignedIn> {
+        let player = store::player(self.db.read(), player_id)
+            .await
+            .map_err(database)?;
+        let owns_device = store::has_guest_identity(self.db.read(), player_id)
+            .await
+            .map_err(database)?;
+        check_unclaimed(player, owns_device)?;
+        validate::credentials(username, password).finish()?;
+        let hash = self.passwords.hash(password).await?;
+
+        let now = db_now();
+        let tx = self.db.write().await.map_err(database)?;
+        let player = self
+            .claim_guest(&tx, player_id, username, &hash, now)
+            .await?;
+        let families = store::families_of(&tx, player_id).await.map_err(database)?;
+        let signed_in = self.begin_session(&tx, &player, now).await?;
+        self.end_families(tx, families, now).await?;
+        self.guests.forget_count();
+        Ok(SignedIn {
+            upgraded: true,
+            ..signed_in
+        })
+    }
+
+    /// The player as claimed. Checks once more, now that nobody else can change the player.
+    async fn claim_guest(
+        &self,
+        tx: &DatabaseTransaction,
+        player_id: &str,
+        username: &str,
+        hash: &str,
+        now: i64,
+    ) -> Outcome<Player> {
+        let player = store::lock_player(tx, player_id).await.map_err(database)?;
+        let owns_device = store::has_guest_identity(tx, player_id)
+            .await
+            .map_err(database)?;
+        let guest = check_unclaimed(player, owns_device)?;
+        // A guest nobody named goes by the new username.
+        let display_name = match guest.display_name == guest.username {
+            true => username.to_owned(),
+            false => guest.display_name.clone(),
+        };
+        store::claim_player(tx, player_id, username, &display_name, hash, now)
+            .await
+            .map_err(|error| match store::is_duplicate(&error) {
+                true => Code::UsernameTaken.into(),
+                false => database(error),
+            })?;
+        store::remove_guest_identities(tx, player_id)
+            .await
+            .map_err(database)?;
+        Ok(Player {
+            username: username.to_owned(),
+            display_name,
+            ..guest
+        })
+    }
+}
+
+/// Only who owns a device and has no password is an unclaimed guest. A player of a provider has
+/// no password either, and must not get one, and a new name, by this door.
+fn check_unclaimed(player: Option<Player>, owns_device: bool) -> Outcome<Player> {
+    let player = player.ok_or(Code::PlayerNotFound)?;
+    match player.password_hash.is_none() && owns_device {
+        true => Ok(player),
+        false => Err(Code::GuestNotUnclaimed.into()),
+    }
+}
