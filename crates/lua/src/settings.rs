@@ -1,10 +1,11 @@
 //! What an operator may set about Lua.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Budgets and limits of game scripts. CPU budgets count CPU time of the script's thread, not
 /// waiting, so a busy machine does not make a script fail.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LuaSettings {
     /// CPU budget of `tick`, in milliseconds.

@@ -1,8 +1,19 @@
 //! The server: the edge, the domains, storage and the command line.
 //!
-//! Start with [`app`]: what is wired to what, and how it starts and stops.
+//! Start with [`app`]: what is wired to what, and how it starts and stops. Each domain is one
+//! folder with the same few files: `mod.rs` holds what it can do, `routes.rs` its REST routes,
+//! `frames.rs` its WebSocket frames, `store.rs` its SQL.
 
+pub mod accounts;
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod db;
 pub mod edge;
+pub mod game;
+pub mod matches;
+pub mod matchmaking;
+pub mod session;
+pub mod votes;

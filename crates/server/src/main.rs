@@ -1,2 +1,10 @@
-//! The server.
-fn main() {}
+//! The `asobi` command.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    asobi::cli::main()
+}

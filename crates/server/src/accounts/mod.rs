@@ -17,6 +17,9 @@ mod store;
 mod tokens;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use asobi_game::PlayerId;
@@ -73,8 +76,8 @@ impl Accounts {
     pub async fn open(db: Db, config: &Config) -> anyhow::Result<Self> {
         let tokens = AccessTokens::new(&config.auth)?;
         // One second more: tokens count whole seconds.
-        let seconds = tokens.lifetime_seconds().saturating_add(1);
-        let access_lifetime_ms = milliseconds(seconds, 1_000);
+        let lifetime = tokens.lifetime_seconds().saturating_add(1);
+        let access_lifetime_ms = milliseconds(lifetime, 1_000);
         load_revocations(&db, &tokens, access_lifetime_ms).await?;
         Ok(Self {
             passwords: Arc::new(Passwords::new(&config.auth)?),

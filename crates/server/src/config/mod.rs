@@ -7,6 +7,7 @@ pub mod docs;
 pub mod load;
 mod secret;
 
+use asobi_lua::LuaSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,8 +34,15 @@ pub struct Config {
     pub matches: MatchesConfig,
     /// Game scripts.
     pub lua: LuaConfig,
+    /// What one callback of a script may use up before it is stopped.
+    pub budgets: LuaSettings,
     /// What the server writes to its log.
     pub log: LogConfig,
+}
+
+impl Config {
+    /// Shortest key or pepper that is accepted, in bytes.
+    pub const MIN_SECRET_BYTES: usize = 32;
 }
 
 /// Where the server listens and how it stops.

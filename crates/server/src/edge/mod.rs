@@ -1,7 +1,18 @@
 //! The edge: HTTP and WebSocket. It knows the domains; the domains do not know it, save for
-//! the small vocabulary of [`error`] and [`json`] their routes are written in.
+//! the small vocabulary their routes and frames are written in ([`error`], [`json`],
+//! [`reply`], [`caller`]).
+//!
+//! * [`router`]: every address the server answers.
+//! * [`socket`]: one WebSocket connection; [`dispatch`]: which domain a frame goes to.
+//! * [`limits`]: token buckets; [`guard`]: who may come through.
 
 pub mod caller;
+pub mod dispatch;
 pub mod error;
+pub mod files;
+pub mod guard;
 pub mod json;
 pub mod limits;
+pub mod reply;
+pub mod router;
+pub mod socket;

@@ -68,6 +68,8 @@ fn tables() -> [TableCreateStatement; 8] {
             .col(key("family_id"))
             .col(big_integer("revoked_at"))
             .to_owned(),
+        // No reference to its player: results are written together, and one of a player erased
+        // meanwhile must not keep the others from being written.
         table("player_stats")
             .col(key("player_id"))
             .col(integer("games_played").default(0))
@@ -76,7 +78,6 @@ fn tables() -> [TableCreateStatement; 8] {
             .col(float("rating").default(1500.0))
             .col(float("rating_deviation").default(350.0))
             .col(big_integer("updated_at"))
-            .foreign_key(&mut owner("player_stats"))
             .to_owned(),
         table("match_records")
             .col(key("id"))

@@ -1,0 +1,140 @@
+//! Who may come through: rate limits, origins, and whose token a request carries.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::app::Services;
+use crate::config::{LimitsConfig, ServerConfig};
+use crate::session::outbox::Closing;
+
+use super::error::Failure;
+use super::limits::{Limiter, Rate, rate_limited};
+
+/// The limiters of the edge.
+pub struct Limits {
+    connects: Limiter<IpAddr>,
+    auth: Limiter<IpAddr>,
+    register: Limiter<IpAddr>,
+    api: Limiter<ApiKey>,
+}
+
+/// Whose budget a REST request draws on: the player's, or the address's without one.
+#[derive(PartialEq, Eq, Hash)]
+enum ApiKey {
+    Address(IpAddr),
+    Player(asobi_game::PlayerId),
+}
+
+impl Limits {
+    /// Limiters as configured.
+    pub fn new(config: &LimitsConfig) -> Self {
+        Self {
+            connects: Limiter::new(Rate::per_second(config.ws_connects_per_second)),
+            auth: Limiter::new(Rate::per_second(config.auth_per_second)),
+            register: Limiter::new(Rate::per_second(config.register_per_second)),
+            api: Limiter::new(Rate::per_second(config.api_per_second)),
+        }
+    }
+
+    /// Whether an address may open a socket from this origin; why not, otherwise. The connect
+    /// counts either way: a flood with a wrong origin is a flood.
+    pub fn check_connect(
+        &self,
+        peer: IpAddr,
+        headers: &HeaderMap,
+        config: &ServerConfig,
+    ) -> Option<Closing> {
+        if self.connects.take(peer).is_err() {
+            return Some(Closing::RATE_LIMITED);
+        }
+        let origin = headers
+            .get(header::ORIGIN)
+            .map(|origin| origin.to_str().unwrap_or_default());
+        let allowed = &config.allowed_origins;
+        let may = origin
+            .is_none_or(|origin| allowed.is_empty() || allowed.iter().any(|known| known == origin));
+        if may {
+            None
+        } else {
+            Some(Closing::ORIGIN_REJECTED)
+        }
+    }
+
+    fn check_request(
+        &self,
+        path: &str,
+        peer: IpAddr,
+        player: Option<&asobi_game::PlayerId>,
+    ) -> Result<(), Duration> {
+        if path.ends_with("/auth/register") {
+            return self.register.take(peer);
+        }
+        if path.starts_with("/api/v1/auth/") {
+            return self.auth.take(peer);
+        }
+        self.api
+            .take(player.map_or(ApiKey::Address(peer), |player| {
+                ApiKey::Player(player.clone())
+            }))
+    }
+}
+
+/// Reads the access token, if the request carries a valid one, and spends a token of its
+/// limit.
+pub async fn guard(
+    State(services): State<Arc<Services>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let peer = peer(&request, &services.config.server);
+    let caller = bearer(request.headers()).and_then(|token| services.accounts.verify(token).ok());
+    let player = caller.as_ref().map(|caller| &caller.player);
+    if let Err(wait) = services
+        .limits
+        .check_request(request.uri().path(), peer, player)
+    {
+        return Failure(rate_limited(wait)).into_response();
+    }
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller);
+    }
+    next.run(request).await
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")
+}
+
+/// The client's address: the peer's, or what a trusted proxy says.
+pub fn peer(request: &Request, config: &ServerConfig) -> IpAddr {
+    let socket = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let direct = socket.map_or(IpAddr::from([127, 0, 0, 1]), |ConnectInfo(address)| {
+        address.ip()
+    });
+    if config.trust_proxy {
+        forwarded(request.headers()).unwrap_or(direct)
+    } else {
+        direct
+    }
+}
+
+/// The last address of `X-Forwarded-For`: the one our own proxy wrote.
+fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
+    let list = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .next_back()?
+        .to_str()
+        .ok()?;
+    list.rsplit(',').next()?.trim().parse().ok()
+}

@@ -1,0 +1,104 @@
+//! Every address the server answers.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use asobi_wire::Code;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State, WebSocketUpgrade};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::app::Services;
+use crate::{accounts, matches, matchmaking, votes};
+
+use super::error::Failure;
+use super::socket::{OVERSIZE_FACTOR, READ_BUFFER_BYTES};
+use super::{files, guard, socket};
+
+/// What a page of ours may load: itself, and sockets. A game's client is plain modules.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; \
+    img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+
+/// The whole server as one service. `client` is the game's browser client, if it has one.
+pub fn router(services: Arc<Services>, client: Option<&Path>) -> Router {
+    let live = Router::new()
+        .route("/ws", get(upgrade))
+        .route("/healthz", get(health))
+        .route("/readyz", get(ready))
+        .with_state(Arc::clone(&services));
+    let router = live
+        .nest("/api/v1", api(services))
+        .merge(files::sdk())
+        .fallback_service(files::client(client));
+    security_headers(router)
+}
+
+fn api(services: Arc<Services>) -> Router {
+    let body_limit = DefaultBodyLimit::max(services.config.limits.body_bytes);
+    Router::new()
+        .merge(accounts::routes::routes(services.accounts.clone()))
+        .merge(matchmaking::routes::routes(services.matchmaking.clone()))
+        .merge(matches::routes::routes(services.matches.clone()))
+        .merge(votes::routes::routes(services.votes.clone()))
+        .fallback(|| async { Failure::from(Code::NotFound) })
+        .method_not_allowed_fallback(|| async { Failure::from(Code::MethodNotAllowed) })
+        .layer(body_limit)
+        .layer(middleware::from_fn_with_state(services, guard::guard))
+}
+
+fn security_headers(router: Router) -> Router {
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "same-origin"),
+    ];
+    headers.into_iter().fold(
+        router,
+        |router, (name, value): (HeaderName, &'static str)| {
+            let value = HeaderValue::from_static(value);
+            router.layer(SetResponseHeaderLayer::if_not_present(name, value))
+        },
+    )
+}
+
+async fn upgrade(State(services): State<Arc<Services>>, request: Request) -> Response {
+    let peer = guard::peer(&request, &services.config.server);
+    let (mut parts, _) = request.into_parts();
+    let refused = services
+        .limits
+        .check_connect(peer, &parts.headers, &services.config.server);
+    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    // Over the frame limit a client gets an error frame; far over it, the protocol's own close.
+    let most = services
+        .config
+        .limits
+        .ws_frame_bytes
+        .saturating_mul(OVERSIZE_FACTOR);
+    upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_message_size(most)
+        .max_frame_size(most)
+        .on_upgrade(move |socket| socket::run(socket, services, peer, refused))
+}
+
+/// The process is up.
+async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// The process takes players: its database answers and it is not stopping.
+async fn ready(State(services): State<Arc<Services>>) -> Response {
+    if services.matches.is_draining() || !services.db.is_ready().await {
+        return Failure::from(Code::NotReady).into_response();
+    }
+    (StatusCode::OK, Json(json!({ "status": "ready" }))).into_response()
+}

@@ -1,0 +1,108 @@
+//! Who is connected.
+//!
+//! A player has one session at a time: a second sign-in takes over and the first connection is
+//! told so and closed. [`Sessions`] finds the connection of a player; [`outbox`] is the
+//! connection's side of it.
+
+pub mod outbox;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use asobi_game::PlayerId;
+use axum::extract::ws::Utf8Bytes;
+use parking_lot::RwLock;
+
+use self::outbox::{Closing, Outbox};
+
+/// The frame that tells a connection somebody signed in elsewhere. The original's SDKs stop
+/// reconnecting when they see it.
+const DISPLACED_FRAME: &str =
+    r#"{"type":"session.revoked","payload":{"reason":"session_displaced"}}"#;
+
+/// Every connected player of this node.
+#[derive(Default)]
+pub struct Sessions {
+    connected: RwLock<HashMap<PlayerId, Session>>,
+    count: AtomicU64,
+}
+
+#[derive(Clone)]
+struct Session {
+    id: SessionId,
+    outbox: Arc<Outbox>,
+}
+
+/// Tells one connection of a player from the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionId(u64);
+
+impl Sessions {
+    /// Makes `outbox` the player's connection. An earlier one is told and closed.
+    pub fn begin(&self, player: PlayerId, outbox: Arc<Outbox>) -> SessionId {
+        let id = SessionId(self.count.fetch_add(1, Ordering::Relaxed));
+        let displaced = self
+            .connected
+            .write()
+            .insert(player, Session { id, outbox });
+        if let Some(earlier) = displaced {
+            earlier
+                .outbox
+                .event(Utf8Bytes::from_static(DISPLACED_FRAME));
+            earlier.outbox.close(Closing::DISPLACED);
+        }
+        id
+    }
+
+    /// Ends a session; `false` when a later one has taken its place.
+    pub fn end(&self, player: &PlayerId, id: SessionId) -> bool {
+        let mut connected = self.connected.write();
+        let is_current = connected
+            .get(player)
+            .is_some_and(|session| session.id == id);
+        if is_current {
+            connected.remove(player);
+        }
+        is_current
+    }
+
+    /// The player's connection.
+    pub fn find(&self, player: &PlayerId) -> Option<Arc<Outbox>> {
+        self.connected
+            .read()
+            .get(player)
+            .map(|session| Arc::clone(&session.outbox))
+    }
+
+    /// The connections of those of `players` that have one, in order.
+    pub fn find_all(&self, players: &[PlayerId]) -> Vec<Arc<Outbox>> {
+        let connected = self.connected.read();
+        let found = players.iter().filter_map(|player| connected.get(player));
+        found.map(|session| Arc::clone(&session.outbox)).collect()
+    }
+
+    /// Every connection.
+    pub fn all(&self) -> Vec<Arc<Outbox>> {
+        self.connected
+            .read()
+            .values()
+            .map(|session| Arc::clone(&session.outbox))
+            .collect()
+    }
+
+    /// Whether the player has a connection.
+    pub fn is_connected(&self, player: &PlayerId) -> bool {
+        self.connected.read().contains_key(player)
+    }
+
+    /// How many players are connected.
+    pub fn len(&self) -> usize {
+        self.connected.read().len()
+    }
+
+    /// Whether nobody is connected.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,216 @@
+//! What waits to be written to one connection, in two lanes.
+//!
+//! Events are delivered in order, or the connection is closed as too slow. Of states only the
+//! newest waits: a slow phone sees the newest state and never a backlog. A state keeps its
+//! place among the events, so nobody sees a state from before an event after it.
+//!
+//! Whoever sends only pushes here and never waits for the socket.
+
+use std::collections::VecDeque;
+
+use axum::extract::ws::Utf8Bytes;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Why and how a connection is closed by the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// WebSocket close code.
+    pub code: u16,
+    /// WebSocket close reason.
+    pub reason: &'static str,
+}
+
+impl Closing {
+    /// No `session.connect` in time.
+    pub const AUTH_TIMEOUT: Self = Self {
+        code: 1008,
+        reason: "idle_auth_timeout",
+    };
+    /// Too many connections from one address.
+    pub const RATE_LIMITED: Self = Self {
+        code: 1008,
+        reason: "rate_limited",
+    };
+    /// A browser origin that is not allowed.
+    pub const ORIGIN_REJECTED: Self = Self {
+        code: 1008,
+        reason: "origin_rejected",
+    };
+    /// The player signed in elsewhere.
+    pub const DISPLACED: Self = Self {
+        code: 1008,
+        reason: "session_displaced",
+    };
+    /// The client does not read what it is sent.
+    pub const SLOW_CONSUMER: Self = Self {
+        code: 1013,
+        reason: "slow_consumer",
+    };
+    /// No sign of life.
+    pub const IDLE: Self = Self {
+        code: 1001,
+        reason: "idle_timeout",
+    };
+    /// The server stops; reconnect.
+    pub const GOING_AWAY: Self = Self {
+        code: 1012,
+        reason: "server_restart",
+    };
+}
+
+/// What waits for one connection.
+pub struct Outbox {
+    lanes: Mutex<Lanes>,
+    wake: Notify,
+    /// Most events that wait.
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct Lanes {
+    events: VecDeque<Utf8Bytes>,
+    state: Option<WaitingState>,
+    closing: Option<Closing>,
+}
+
+struct WaitingState {
+    frame: Utf8Bytes,
+    /// How many of the waiting events come before it.
+    after: usize,
+}
+
+/// What there is to write, and whether the connection ends after it.
+#[derive(Default)]
+pub struct Batch {
+    /// In order.
+    pub frames: VecDeque<Utf8Bytes>,
+    /// Set when the connection is to be closed after the frames.
+    pub closing: Option<Closing>,
+}
+
+impl Outbox {
+    /// An empty outbox that holds `capacity` events.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            lanes: Mutex::default(),
+            wake: Notify::new(),
+            capacity: capacity.max(1),
+        }
+    }
+
+    /// Queues an event. One too many closes the connection: it does not read.
+    pub fn event(&self, frame: Utf8Bytes) {
+        let mut lanes = self.lanes.lock();
+        if lanes.closing.is_some() {
+            return;
+        }
+        if lanes.events.len() >= self.capacity {
+            *lanes = Lanes {
+                closing: Some(Closing::SLOW_CONSUMER),
+                ..Lanes::default()
+            };
+        } else {
+            lanes.events.push_back(frame);
+        }
+        drop(lanes);
+        self.wake.notify_one();
+    }
+
+    /// Replaces the waiting state.
+    pub fn state(&self, frame: Utf8Bytes) {
+        let mut lanes = self.lanes.lock();
+        if lanes.closing.is_some() {
+            return;
+        }
+        let after = lanes.events.len();
+        lanes.state = Some(WaitingState { frame, after });
+        drop(lanes);
+        self.wake.notify_one();
+    }
+
+    /// Closes the connection after what waits now.
+    pub fn close(&self, closing: Closing) {
+        self.lanes.lock().closing.get_or_insert(closing);
+        self.wake.notify_one();
+    }
+
+    /// Waits until there is something to take.
+    pub async fn changed(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Takes everything that waits.
+    pub fn take(&self) -> Batch {
+        let mut lanes = self.lanes.lock();
+        let mut frames = std::mem::take(&mut lanes.events);
+        if let Some(state) = lanes.state.take() {
+            frames.insert(state.after.min(frames.len()), state.frame);
+        }
+        Batch {
+            frames,
+            closing: lanes.closing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(frame: &str) -> Utf8Bytes {
+        Utf8Bytes::from(frame.to_owned())
+    }
+
+    fn taken(outbox: &Outbox) -> Vec<String> {
+        outbox
+            .take()
+            .frames
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn of_states_only_the_newest_waits_and_it_keeps_its_place() {
+        let outbox = Outbox::new(8);
+        outbox.event(text("a"));
+        outbox.state(text("s1"));
+        outbox.event(text("b"));
+        outbox.state(text("s2"));
+        outbox.event(text("c"));
+        assert_eq!(taken(&outbox), ["a", "b", "s2", "c"]);
+        assert!(taken(&outbox).is_empty());
+    }
+
+    #[test]
+    fn who_does_not_read_events_is_closed() {
+        let outbox = Outbox::new(2);
+        for _ in 0..3 {
+            outbox.event(text("e"));
+        }
+        let batch = outbox.take();
+        assert!(batch.frames.is_empty());
+        assert_eq!(batch.closing, Some(Closing::SLOW_CONSUMER));
+    }
+
+    #[test]
+    fn a_thousand_states_are_one() {
+        let outbox = Outbox::new(2);
+        for n in 0..1_000 {
+            outbox.state(text(&n.to_string()));
+        }
+        assert_eq!(taken(&outbox), ["999"]);
+    }
+
+    #[test]
+    fn what_waits_is_written_before_the_close() {
+        let outbox = Outbox::new(2);
+        outbox.event(text("last words"));
+        outbox.close(Closing::DISPLACED);
+        outbox.event(text("too late"));
+        let batch = outbox.take();
+        assert_eq!(batch.frames.len(), 1);
+        assert_eq!(batch.closing, Some(Closing::DISPLACED));
+    }
+}
