@@ -19,6 +19,7 @@ mod globals;
 mod json;
 mod match_logic;
 mod modes;
+mod patterns;
 mod ptrmap;
 mod random;
 mod reload;
@@ -42,3 +43,6 @@ pub use modes::{LoadedManifest, load_manifest};
 pub use settings::LuaSettings;
 pub use source::{ScriptSet, ScriptSource, SourceError};
 pub use watch::ScriptWatcher;
+
+#[cfg(test)]
+mod measure;

@@ -178,8 +178,8 @@ impl LuaMatch {
         }
     }
 
-    /// Calls a callback that may change the state, and undoes it if it fails. Everything that
-    /// happens to the state goes through here.
+    /// Calls a callback and, if it fails, drops what it had queued. Every callback goes through
+    /// here; that the state is put back is up to [`Self::change`] and its like.
     pub(crate) fn callback<T>(
         &mut self,
         name: &str,
@@ -189,10 +189,8 @@ impl LuaMatch {
     ) -> Result<T, Failure> {
         let mark = self.context.mark();
         self.keeper.touched();
-        let result = self
-            .vm
-            .call(name, Duration::from_millis(budget_ms), args)
-            .and_then(accept);
+        let budget = Duration::from_millis(budget_ms);
+        let result = self.vm.call(name, budget, args).and_then(accept);
         if let Err(failure) = &result {
             self.context.drop_since(mark);
             if failure.kind == FaultKind::OutOfMemory {
@@ -202,22 +200,60 @@ impl LuaMatch {
         result
     }
 
-    /// Like [`Self::callback`], for those that return the new state and nothing else. The state
-    /// is kept before, put back on failure, and the failure reported.
-    fn change(
+    /// Calls a callback that returns the new state. `args` makes its arguments, which include
+    /// the state. After a failure the caller has to undo.
+    pub(crate) fn new_state<A: IntoLuaMulti>(
         &mut self,
         name: &str,
         budget_ms: u64,
-        args: impl IntoLuaMulti,
+        args: impl Fn(&mut Self) -> Result<A, Failure>,
+    ) -> Result<(), Failure> {
+        let first = args(self)?;
+        match self.callback(name, budget_ms, first, |values| new_state(name, values)) {
+            Ok(state) => {
+                self.state = state;
+                Ok(())
+            }
+            Err(failure) => Err(self.located(failure, name, budget_ms, args)),
+        }
+    }
+
+    /// A failure with the place it happened at. Only a lack of memory comes without one; the
+    /// callback is then run again from the kept state, which the caller goes back to anyway.
+    fn located<A: IntoLuaMulti>(
+        &mut self,
+        mut failure: Failure,
+        name: &str,
+        budget_ms: u64,
+        args: impl Fn(&mut Self) -> Result<A, Failure>,
+    ) -> Failure {
+        let wanted = failure.kind == FaultKind::OutOfMemory && failure.place.is_none();
+        if wanted && self.keeper.has_kept() {
+            self.undo();
+            if let Ok(args) = args(self) {
+                self.keeper.touched();
+                let budget = Duration::from_millis(budget_ms);
+                let context = self.context.clone();
+                failure.place = context.muted(|| self.vm.locate(name, budget, args));
+                self.vm.collect();
+            }
+        }
+        failure
+    }
+
+    /// Calls a callback that returns the new state: kept before, put back on failure, and the
+    /// failure reported.
+    fn change<A: IntoLuaMulti>(
+        &mut self,
+        name: &str,
+        budget_ms: u64,
+        args: impl Fn(&mut Self) -> Result<A, Failure>,
         player: Option<&PlayerId>,
     ) {
         self.keep();
-        match self.callback(name, budget_ms, args, |values| new_state(name, values)) {
-            Ok(state) => self.state = state,
-            Err(failure) => {
-                self.undo();
-                self.report(name, failure, player);
-            }
+        if let Err(failure) = self.new_state(name, budget_ms, args) {
+            self.undo();
+            self.report(name, failure, player);
         }
     }
 
@@ -230,40 +266,37 @@ impl LuaMatch {
         self.keep();
         let budget = self.settings.join_budget_ms;
         let mark = self.context.mark();
-        let joined = self.decode(ctx.get().as_bytes()).and_then(|ctx| {
-            let args = (player.as_str(), self.state.clone(), ctx);
-            self.callback("join", budget, args, Ok)
-        });
-        let refusal = match joined.map(read_join) {
+        let args = |m: &mut Self| {
+            let ctx = m.decode(ctx.get().as_bytes())?;
+            Ok((player.as_str(), m.state.clone(), ctx))
+        };
+        let joined = args(self).and_then(|first| self.callback("join", budget, first, Ok));
+        let (refusal, failure) = match joined.map(read_join) {
             Ok(Ok(state)) => {
                 self.state = state;
                 return Ok(());
             }
-            Ok(Err((refusal, failure))) => {
-                self.context.drop_since(mark);
-                if let Some(failure) = failure {
-                    self.report("join", failure, Some(player));
-                }
-                refusal
-            }
-            Err(failure) => {
-                self.report("join", failure, Some(player));
-                JoinRefusal::Failed
-            }
+            Ok(Err(refused)) => refused,
+            Err(failure) => (
+                JoinRefusal::Failed,
+                Some(self.located(failure, "join", budget, args)),
+            ),
         };
+        self.context.drop_since(mark);
         self.undo();
+        if let Some(failure) = failure {
+            self.report("join", failure, Some(player));
+        }
         Err(refusal)
     }
 
-    /// Applies one input to the state.
+    /// Applies one input to the state. After a failure the caller has to undo.
     pub(crate) fn apply(&mut self, input: &Input) -> Result<(), Failure> {
-        let payload = self.decode(&input.payload)?;
-        let args = (input.player.as_str(), payload, self.state.clone());
         let budget = self.settings.input_budget_ms;
-        self.state = self.callback("handle_input", budget, args, |values| {
-            new_state("handle_input", values)
-        })?;
-        Ok(())
+        self.new_state("handle_input", budget, |m| {
+            let payload = m.decode(&input.payload)?;
+            Ok((input.player.as_str(), payload, m.state.clone()))
+        })
     }
 }
 
@@ -342,7 +375,7 @@ impl MatchLogic for LuaMatch {
     }
 
     fn leave<'a>(&'a mut self, player: &'a PlayerId) -> LocalFuture<'a, ()> {
-        let args = (player.as_str(), self.state.clone());
+        let args = |m: &mut Self| Ok((player.as_str(), m.state.clone()));
         self.change("leave", self.settings.join_budget_ms, args, Some(player));
         ready(())
     }
@@ -391,13 +424,8 @@ impl MatchLogic for LuaMatch {
 
     fn vote_resolved<'a>(&'a mut self, template: &'a str, result: &'a str) -> LocalFuture<'a, ()> {
         if self.vm.callback("vote_resolved").is_some() {
-            match self.decode(result.as_bytes()) {
-                Ok(result) => {
-                    let args = (template, result, self.state.clone());
-                    self.change("vote_resolved", self.settings.vote_budget_ms, args, None);
-                }
-                Err(failure) => self.report("vote_resolved", failure, None),
-            }
+            let args = |m: &mut Self| Ok((template, m.decode(result.as_bytes())?, m.state.clone()));
+            self.change("vote_resolved", self.settings.vote_budget_ms, args, None);
         }
         ready(())
     }

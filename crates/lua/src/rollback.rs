@@ -61,6 +61,11 @@ impl Keeper {
         Ok(anchors)
     }
 
+    /// Whether there is a state to go back to.
+    pub(crate) fn has_kept(&self) -> bool {
+        self.kept
+    }
+
     /// The state is not what was kept any more.
     pub(crate) fn touched(&mut self) {
         self.fresh = false;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use asobi_game::logic::FaultKind;
 use mlua::{Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Value};
 
-use crate::budget;
+use crate::budget::{self, Place};
 use crate::fault::Failure;
 use crate::random::Random;
 use crate::require::{self, Modules};
@@ -157,6 +157,17 @@ impl Vm {
             }
             failure
         })
+    }
+
+    /// Calls the function once more to learn the line that uses up the memory.
+    pub(crate) fn locate(
+        &self,
+        name: &str,
+        budget: Duration,
+        args: impl IntoLuaMulti,
+    ) -> Option<Place> {
+        let function = self.callback(name)?;
+        budget::trace(&self.lua, budget, || function.call::<MultiValue>(args))
     }
 
     /// Frees everything that can be freed. Two rounds, for what the first one's finalizers free.

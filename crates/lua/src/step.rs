@@ -11,7 +11,7 @@ use mlua::Value;
 use crate::budget;
 use crate::fault::Failure;
 use crate::json::{self, Shape};
-use crate::match_logic::{LuaMatch, new_state};
+use crate::match_logic::LuaMatch;
 
 /// How many single budgets the inputs of one step may use together.
 const INPUT_BUDGETS: u32 = 5;
@@ -105,10 +105,8 @@ impl LuaMatch {
 
     fn tick(&mut self, applied: &[&Input]) -> StepOutcome {
         let budget = self.settings.tick_budget_ms;
-        let args = self.state.clone();
-        match self.callback("tick", budget, args, |values| new_state("tick", values)) {
-            Ok(state) => {
-                self.state = state;
+        match self.new_state("tick", budget, |m| Ok(m.state.clone())) {
+            Ok(()) => {
                 self.backoff.success();
                 self.outcome()
             }

@@ -1,9 +1,10 @@
 //! Every way a script may run away is stopped, named, and leaves the match playing.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use asobi_game::logic::FaultKind::{self, OutOfMemory, RuntimeError, Timeout};
-use asobi_lua::LuaSettings;
 use common::Game;
 use serde_json::json;
 
@@ -54,28 +55,17 @@ fn a_table_that_grows_for_ever() {
 
 #[test]
 fn infinite_recursion() {
-    // The stack is used up before a budget as large as this.
-    let mut game = Game::with(
-        &[(
-            "match.lua",
-            &format!(
-                "function tick(s)\nlocal function f() return 1 + f() end return f() end {}",
-                common::REST
-            ),
-        )],
-        LuaSettings {
-            tick_budget_ms: 5000,
-            ..LuaSettings::default()
-        },
+    // Whether the stack, the memory or the time is used up first is all the same.
+    let mut game = game("local function f() return 1 + f() end f()");
+    game.step(&[("a", r#"{"run":true}"#)]);
+    let fault = game.fault();
+    assert_eq!(
+        (fault.callback.as_str(), fault.line),
+        ("handle_input", Some(2)),
+        "{fault:?}"
     );
     game.tick();
-    let fault = game.expect_fault(RuntimeError, "tick", 2);
-    assert!(
-        fault.message.contains("stack overflow"),
-        "{}",
-        fault.message
-    );
-    assert_eq!(game.look()["n"], 0);
+    assert_eq!(game.look()["n"], 2);
 }
 
 #[test]
@@ -195,4 +185,40 @@ fn nothing_repeated_for_ever() {
     game.step(&[("a", r#"{"run":true}"#)]);
     assert_eq!(game.faults(), []);
     assert_eq!(game.look()["nothing"], "");
+}
+
+#[test]
+fn pathological_patterns() {
+    for call in [
+        "string.find(a, '.-.-.-.-.-b')",
+        "string.match(a, ('a*'):rep(30) .. 'b')",
+        "string.gsub(a, '.-.-.-b', '')",
+        "for _ in string.gmatch(a, '.-.-.-b') do end",
+        "string.find(('('):rep(1e5), '%b()%b()')",
+        "string.find(a, '[^x]-[^y]-[^z]-b')",
+    ] {
+        stopped(
+            &format!("local a = string.rep('a', 20000) {call}"),
+            Timeout,
+            2,
+        );
+    }
+}
+
+#[test]
+fn a_sort_without_a_lua_comparison() {
+    stopped(
+        "local t = {} for i = 1, 3e5 do t[i] = 0 end while true do table.sort(t, rawequal) end",
+        Timeout,
+        2,
+    );
+}
+
+#[test]
+fn a_string_that_doubles() {
+    stopped(
+        "local s = 'x'\nwhile true do\ns = s .. s\nend",
+        OutOfMemory,
+        4,
+    );
 }

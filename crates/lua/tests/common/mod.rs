@@ -1,5 +1,5 @@
 //! What the integration tests share: game folders on disk and a match driven by hand.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use std::fs;
 use std::future::Future;
