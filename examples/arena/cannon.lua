@@ -3,6 +3,8 @@
 local pace = require("pace")
 local sea = require("sea")
 
+local abs, cos, floor, max, min, sin = math.abs, math.cos, math.floor, math.max, math.min, math.sin
+
 local M = {}
 
 M.RELOAD = 1.15      -- seconds between two volleys
@@ -21,6 +23,7 @@ local BEAM = 11      -- from the middle to the gun ports
 -- A hull is a thick line along the keel.
 local HALF_KEEL = 17
 local THICKNESS = 16
+local REACH = HALF_KEEL + THICKNESS
 
 -- What happened this tick, for the clients to show: {kind, x, y, slot of the gunner, slot hit}.
 M.HIT, M.SPLASH, M.GROUND, M.SUNK = 1, 2, 3, 4
@@ -41,10 +44,10 @@ function M.fire(state, ship)
   local kit, aim = ship.kit, ship.keys.aim
   ship.reload = kit.reload
   ship.protected = 0
-  local dx, dy = math.cos(aim), math.sin(aim)
-  local c, s = math.cos(ship.heading), math.sin(ship.heading)
+  local dx, dy = cos(aim), sin(aim)
+  local c, s = cos(ship.heading), sin(ship.heading)
   local across = dy * c - dx * s -- sine of the angle between keel and aim
-  if math.abs(across) >= M.BROADSIDE then
+  if abs(across) >= M.BROADSIDE then
     local side = across > 0 and BEAM or -BEAM
     for _, along in ipairs(GUNS) do
       M.shoot(state, ship, ship.x + along * c - side * s, ship.y + along * s + side * c, dx, dy)
@@ -95,17 +98,17 @@ end
 
 -- The ship a ball touches, if any.
 function M.struck(state, ball)
-  for _, id in ipairs(state.order) do
-    local ship = state.ships[id]
-    if id ~= ball.owner and ship.hp > 0 then
-      local dx, dy = ball.x - ship.x, ball.y - ship.y
-      if dx * dx + dy * dy < 1400 then
-        local c, s = math.cos(ship.heading), math.sin(ship.heading)
-        local along = math.max(-HALF_KEEL, math.min(HALF_KEEL, dx * c + dy * s))
-        local px, py = dx - along * c, dy - along * s
-        if px * px + py * py < THICKNESS * THICKNESS then
-          return ship
-        end
+  local x, y = ball.x, ball.y
+  local ships, order = state.ships, state.order
+  for i = 1, #order do
+    local ship = ships[order[i]]
+    local dx, dy = x - ship.x, y - ship.y
+    if dx * dx + dy * dy < REACH * REACH and ship.hp > 0 and ship.id ~= ball.owner then
+      local c, s = cos(ship.heading), sin(ship.heading)
+      local along = max(-HALF_KEEL, min(HALF_KEEL, dx * c + dy * s))
+      local px, py = dx - along * c, dy - along * s
+      if px * px + py * py < THICKNESS * THICKNESS then
+        return ship
       end
     end
   end
@@ -163,7 +166,7 @@ function M.score(ship, points)
 end
 
 function M.show(state, kind, x, y, by, ship)
-  table.insert(state.fx, { kind, math.floor(x + 0.5), math.floor(y + 0.5), by, ship })
+  table.insert(state.fx, { kind, floor(x + 0.5), floor(y + 0.5), by, ship })
 end
 
 return M

@@ -9,6 +9,9 @@
 
 local sea = require("sea")
 
+local cos, sin, sqrt = math.cos, math.sin, math.sqrt
+local abs, max, min = math.abs, math.max, math.min
+
 local M = {}
 
 M.SPEED = 165        -- full speed ahead, units a second
@@ -58,22 +61,22 @@ function M.step(state, dt)
         M.sail(ship, 0, 0, dt)
       end
       M.stay_in(ship, islands, state.sea)
-      ship.reload = math.max(0, ship.reload - dt)
-      ship.protected = math.max(0, ship.protected - dt)
-      ship.hp = math.min(ship.kit.hull, ship.hp + ship.kit.repair * dt)
+      if ship.reload > 0 then
+        ship.reload = max(0, ship.reload - dt)
+      end
+      if ship.protected > 0 then
+        ship.protected = max(0, ship.protected - dt)
+      end
+      ship.hp = min(ship.kit.hull, ship.hp + ship.kit.repair * dt)
     end
   end
-  for i = 1, #order - 1 do
-    for j = i + 1, #order do
-      M.keep_apart(state.ships[order[i]], state.ships[order[j]])
-    end
-  end
+  M.keep_apart(state)
 end
 
 -- One ship, by its sails (-1 to 1) and rudder (-1 to 1).
 function M.sail(ship, thrust, turn, dt)
   local kit = ship.kit
-  local c, s = math.cos(ship.heading), math.sin(ship.heading)
+  local c, s = cos(ship.heading), sin(ship.heading)
   local ahead = ship.vx * c + ship.vy * s
   local aside = ship.vy * c - ship.vx * s
 
@@ -82,7 +85,7 @@ function M.sail(ship, thrust, turn, dt)
   ahead = ahead + (want - ahead) * rate * dt
   aside = aside * (1 - M.GRIP * dt)
 
-  local way = math.min(1, math.abs(ahead) / kit.speed)
+  local way = min(1, abs(ahead) / kit.speed)
   local bite = M.HELM_AT_REST + (1 - M.HELM_AT_REST) * way
   ship.spin = ship.spin + (turn * kit.turn * bite - ship.spin) * M.HELM * dt
 
@@ -104,7 +107,7 @@ function M.stay_in(ship, islands, radius)
     local reach = island[3] + M.RADIUS
     local d2 = dx * dx + dy * dy
     if d2 < reach * reach and d2 > 0 then
-      local d = math.sqrt(d2)
+      local d = sqrt(d2)
       local nx, ny = dx / d, dy / d
       ship.x, ship.y = island[1] + nx * reach, island[2] + ny * reach
       local into = ship.vx * nx + ship.vy * ny
@@ -113,7 +116,7 @@ function M.stay_in(ship, islands, radius)
       end
     end
   end
-  local d = math.sqrt(ship.x * ship.x + ship.y * ship.y)
+  local d = sqrt(ship.x * ship.x + ship.y * ship.y)
   local limit = radius - M.RADIUS
   if d > limit then
     local nx, ny = ship.x / d, ship.y / d
@@ -125,17 +128,33 @@ function M.stay_in(ship, islands, radius)
   end
 end
 
-function M.keep_apart(a, b)
-  if a.hp <= 0 or b.hp <= 0 then
-    return
+-- Ships do not overlap; where two meet, each gives way by half and they go on together.
+function M.keep_apart(state)
+  local afloat = {}
+  for _, id in ipairs(state.order) do
+    local ship = state.ships[id]
+    if ship.hp > 0 then
+      afloat[#afloat + 1] = ship
+    end
   end
-  local dx, dy = b.x - a.x, b.y - a.y
   local reach = 2 * M.RADIUS
-  local d2 = dx * dx + dy * dy
-  if d2 >= reach * reach then
-    return
+  for i = 1, #afloat - 1 do
+    local a = afloat[i]
+    local x, y = a.x, a.y
+    for j = i + 1, #afloat do
+      local b = afloat[j]
+      local dx, dy = b.x - x, b.y - y
+      if dx * dx + dy * dy < reach * reach then
+        M.push_apart(a, b, reach)
+        x, y = a.x, a.y
+      end
+    end
   end
-  local d = math.sqrt(d2)
+end
+
+function M.push_apart(a, b, reach)
+  local dx, dy = b.x - a.x, b.y - a.y
+  local d = sqrt(dx * dx + dy * dy)
   local nx, ny = 1, 0
   if d > 0 then
     nx, ny = dx / d, dy / d
@@ -164,7 +183,7 @@ function M.next_order(ship)
   local queue = ship.queue
   while #queue > 0 and (ship.owed > 0 or #queue > M.MOST_QUEUED) do
     M.take_order(ship, table.remove(queue, 1))
-    ship.owed = math.max(0, ship.owed - 1)
+    ship.owed = max(0, ship.owed - 1)
   end
   if #queue > 0 then
     M.take_order(ship, table.remove(queue, 1))

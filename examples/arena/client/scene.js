@@ -2,6 +2,7 @@
 
 import { cloud, crestTile, hull, island, OUTLINE, puff, sails, SHADOW, swellTile } from "./art.js";
 import { Effects } from "./effects.js";
+import { sailOf } from "./palette.js";
 import { muzzles } from "./sailing.js";
 
 const TAU = Math.PI * 2;
@@ -18,12 +19,15 @@ export class Scene {
     this.swell = this.c.createPattern(swellTile(), "repeat");
     this.crests = [this.c.createPattern(crestTile(3), "repeat"), this.c.createPattern(crestTile(11), "repeat")];
     this.sounds = null;
+    /** From 1 downwards: fewer pixels and clouds where drawing takes too long. */
+    this.quality = 1;
+    this.slow = 0;
     this.resize();
     addEventListener("resize", () => this.resize());
   }
 
   resize() {
-    this.ratio = Math.min(devicePixelRatio || 1, 1.75);
+    this.ratio = Math.min(devicePixelRatio || 1, 1.75) * this.quality;
     this.width = innerWidth;
     this.height = innerHeight;
     this.element.width = Math.round(this.width * this.ratio);
@@ -33,6 +37,17 @@ export class Scene {
   /** How many pixels a unit is, so that every window shows about as much sea. */
   get fit() {
     return Math.max(0.45, Math.sqrt((this.width * this.height) / (1120 * 650)));
+  }
+
+  /** Watches the time frames take, and draws less rather than less often. */
+  pace(dt) {
+    if (dt <= 0 || dt > 0.2) return; // another window was in front
+    this.slow = Math.max(0, this.slow + (dt > 1 / 45 ? dt : -2 * dt));
+    if (this.slow > 1.5 && this.quality > 0.55) {
+      this.slow = 0;
+      this.quality -= 0.15;
+      this.resize();
+    }
   }
 
   toSea(x, y) {
@@ -52,6 +67,7 @@ export class Scene {
   draw(frame, hand = {}) {
     const { c, effects } = this;
     const time = frame.now / 1000;
+    this.pace(frame.dt);
     this.happen(frame);
     this.follow(frame, hand.pointer);
     for (const ship of frame.ships) if (ship.hp > 0) effects.trace(ship, frame.dt);
@@ -82,8 +98,9 @@ export class Scene {
     effects.drawHigh(c);
     this.storm(frame.sea, view, time, visible);
     if (frame.fog && frame.me) this.fog(frame, view, time);
-    for (const ship of ships) if (!ship.quiet) this.label(ship);
+    for (const ship of ships) if (!ship.quiet) this.label(ship, frame.leader);
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    if (frame.me && frame.phase === "playing") this.beyond(frame, seen);
     if (hand.aiming && hand.pointer && frame.me?.hp > 0) this.crosshair(hand.pointer, frame.me);
   }
 
@@ -274,10 +291,50 @@ export class Scene {
     c.fill();
   }
 
-  label(ship) {
+  /** Marks at the rim of the window for ships that are near but out of sight. */
+  beyond(frame, seen) {
+    const { c, camera } = this;
+    for (const ship of frame.ships) {
+      if (ship.me || ship.hp <= 0 || !seen(ship)) continue;
+      const x = (ship.x - camera.x) * camera.zoom;
+      const y = (ship.y - camera.y) * camera.zoom;
+      const out = Math.max(Math.abs(x) / (this.width / 2 - 22), Math.abs(y) / (this.height / 2 - 22));
+      const far = Math.hypot(ship.x - frame.me.x, ship.y - frame.me.y);
+      if (out <= 1.06 || far > 1000) continue;
+      c.save();
+      c.translate(this.width / 2 + x / out, this.height / 2 + y / out);
+      c.rotate(Math.atan2(y, x));
+      c.globalAlpha = 0.95 - far / 1600;
+      c.fillStyle = sailOf(ship.slot);
+      c.strokeStyle = "rgba(4,20,30,.8)";
+      c.lineWidth = 2;
+      c.beginPath();
+      c.moveTo(12, 0);
+      c.lineTo(-5, 8);
+      c.lineTo(-1, 0);
+      c.lineTo(-5, -8);
+      c.closePath();
+      c.stroke();
+      c.fill();
+      c.restore();
+    }
+  }
+
+  label(ship, leader) {
     const { c } = this;
     const y = ship.y - 46;
     const w = 46;
+    if (ship.slot === leader) {
+      const top = ship.me ? y - 6 : y - 21;
+      c.fillStyle = "#ffd35c";
+      c.strokeStyle = "rgba(40,22,0,.7)";
+      c.lineWidth = 1.4;
+      c.beginPath();
+      for (const [dx, dy] of [[-9, 0], [-10, -9], [-4.5, -4.5], [0, -11], [4.5, -4.5], [10, -9], [9, 0]]) c.lineTo(ship.x + dx, top + dy);
+      c.closePath();
+      c.stroke();
+      c.fill();
+    }
     if (!ship.me) {
       c.font = "600 12.5px Georgia, serif";
       c.textAlign = "center";
@@ -372,8 +429,9 @@ export class Scene {
     c.arc(0, 0, sea - 4, 0, TAU);
     c.stroke();
     c.setLineDash([]);
-    const count = 44;
-    for (const [ring, out, size, drift] of [[0, 96, 250, 0.014], [1, 230, 330, -0.01], [2, 400, 420, 0.006]]) {
+    const count = 40;
+    for (const [ring, out, size, drift] of [[0, 96, 250, 0.014], [1, 240, 330, -0.01], [2, 420, 420, 0.006]]) {
+      if (ring > 0 && this.quality < 1 - ring * 0.2) break;
       for (let i = 0; i < count; i += 1) {
         const a = (i / count) * TAU + time * drift + ring;
         const d = sea + out + Math.sin(i * 5.1 + time * 0.5) * 14;
@@ -397,8 +455,9 @@ export class Scene {
     c.fillStyle = g;
     c.fillRect(view.left, view.top, view.right - view.left, view.bottom - view.top);
     const size = 460;
-    for (let i = 0; i < 16; i += 1) {
-      const a = (i / 16) * TAU + time * (i % 2 ? 0.03 : -0.022);
+    const count = this.quality > 0.8 ? 14 : 0;
+    for (let i = 0; i < count; i += 1) {
+      const a = (i / count) * TAU + time * (i % 2 ? 0.03 : -0.022);
       const d = fog * (0.98 + 0.2 * Math.sin(i * 3.7 + time * 0.3));
       c.globalAlpha = 0.3;
       c.drawImage(puff("214,226,230", 0.1), me.x + Math.cos(a) * d - size / 2, me.y + Math.sin(a) * d - size / 2, size, size);

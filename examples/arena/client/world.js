@@ -243,8 +243,10 @@ export class World {
       ships.push(ship);
     }
 
+    const best = [...crew.values()].reduce((top, row) => (row[2] > (top?.[2] ?? 0) ? row : top), null);
     const frame = {
       t, now, dt, ships,
+      leader: best?.[0] ?? 0,
       balls: this.ballsAt(t, now),
       islands: b.islands,
       sea: a.state.sea + (b.state.sea - a.state.sea) * f,
