@@ -45,4 +45,6 @@ pub use source::{ScriptSet, ScriptSource, SourceError};
 pub use watch::ScriptWatcher;
 
 #[cfg(test)]
+mod codec_tests;
+#[cfg(test)]
 mod measure;
