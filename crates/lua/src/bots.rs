@@ -55,11 +55,19 @@ impl Bots {
         &self.script
     }
 
-    /// The script changed: the next thought is thought by the new one.
-    pub(crate) fn reload(&mut self, set: Arc<ScriptSet>) {
-        self.set = set;
-        self.view = None;
-        self.vm = None;
+    /// Takes up changed scripts: if they are the bots', the next thought is thought by the new
+    /// ones, and what the old ones remembered is gone.
+    pub(crate) fn take_up(&mut self, set: &Arc<ScriptSet>) {
+        let changed = match &self.vm {
+            Some(Ok(vm)) => vm.modules().borrow().differs_from(set),
+            Some(Err(())) => true,
+            None => false,
+        };
+        self.set = set.clone();
+        if changed {
+            self.view = None;
+            self.vm = None;
+        }
     }
 
     /// The names the script offers.

@@ -117,7 +117,8 @@ fn map_to_json(map: &[(Key, Tree)], top: bool) -> serde_json::Value {
     }
     let mut numbered: Vec<(i64, &Tree)> = unique
         .iter()
-        .filter_map(|(k, t)| matches!(k, Key::Int(_)).then(|| (k.int(), *t)))
+        .filter(|(k, _)| matches!(k, Key::Int(_)))
+        .map(|(k, t)| (k.int(), *t))
         .collect();
     numbered.sort_by_key(|(i, _)| *i);
     let is_list =
@@ -242,7 +243,7 @@ proptest! {
     fn json_survives_the_round_trip(tree in tree()) {
         let lua = Lua::new();
         let mut text = Vec::new();
-        encode(&lua, &tree.to_lua(&lua), SHAPE, &mut text).unwrap();
+        encode(&lua, tree.to_lua(&lua), SHAPE, &mut text).unwrap();
         let value = decode(&lua, &text, &mut Vec::new()).unwrap();
         let mut again = Vec::new();
         encode(&lua, &value, SHAPE, &mut again).unwrap();

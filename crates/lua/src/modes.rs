@@ -76,9 +76,9 @@ impl Loader<'_> {
         self.errors.push(failure.into_fault("config", script, None));
     }
 
-    /// Runs `script`'s top level with a `game` that does nothing.
-    fn probe(&mut self, script: &str) -> Option<(Vm, Vec<Value>)> {
-        match probe(self.set, script, self.settings) {
+    /// Runs `script`'s top level.
+    fn probe(&mut self, script: &str, kind: Kind) -> Option<(Vm, Vec<Value>)> {
+        match probe(self.set, script, kind, self.settings) {
             Ok((vm, values)) => Some((vm, values)),
             Err(failure) => {
                 self.errors.push(failure.into_fault("load", script, None));
@@ -88,7 +88,7 @@ impl Loader<'_> {
     }
 
     fn manifest(&mut self) {
-        let Some((vm, values)) = self.probe(CONFIG) else {
+        let Some((vm, values)) = self.probe(CONFIG, Kind::Match) else {
             return;
         };
         self.deployment(&vm, CONFIG);
@@ -126,7 +126,7 @@ impl Loader<'_> {
     }
 
     fn single(&mut self) {
-        let Some((vm, _)) = self.probe(MATCH) else {
+        let Some((vm, _)) = self.probe(MATCH, Kind::Match) else {
             return;
         };
         self.deployment(&vm, MATCH);
@@ -157,7 +157,7 @@ impl Loader<'_> {
     }
 
     fn mode(&mut self, name: &str, script: &str) {
-        if let Some((vm, _)) = self.probe(script) {
+        if let Some((vm, _)) = self.probe(script, Kind::Match) {
             self.read_mode(&vm, name, script);
         }
     }
@@ -240,7 +240,7 @@ impl Loader<'_> {
         let Some(path) = bot_script(self.set, bots, script) else {
             return default_names();
         };
-        match self.probe(&path) {
+        match self.probe(&path, Kind::Bot) {
             Some((vm, _)) => names_of(&vm),
             None => default_names(),
         }
@@ -251,14 +251,25 @@ fn clamp_u32(n: i64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
+/// What a script is for.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// It sees a `game`, which does nothing here.
+    Match,
+    Bot,
+}
+
 /// A VM that has run `script`'s top level, and what that returned.
 fn probe(
     set: &Arc<ScriptSet>,
     script: &str,
+    kind: Kind,
     settings: &LuaSettings,
 ) -> Result<(Vm, Vec<Value>), Failure> {
     let vm = Vm::new(set.clone(), script, 0, settings.memory_limit_bytes)?;
-    api::install(vm.lua(), &Context::inert().into()).map_err(|e| Failure::from_error(&e))?;
+    if kind == Kind::Match {
+        api::install(vm.lua(), &Context::inert().into()).map_err(|e| Failure::from_error(&e))?;
+    }
     let values = vm.run_main(Duration::from_millis(settings.init_budget_ms))?;
     Ok((vm, values.into_iter().collect()))
 }

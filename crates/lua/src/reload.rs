@@ -49,17 +49,13 @@ impl LuaMatch {
             tick_rate_ms: tick_rate,
             shared_view: shared,
         };
-        let set = self.vm.modules().borrow().set().clone();
+        let set = self.vm.modules().borrow().scripts().clone();
         let script = declared
             .table("bots", "bots.")
             .and_then(|mut bots| modes::bot_script(&set, &mut bots, &main));
         let bots = self.bots.get_mut();
-        match script {
-            None => *bots = None,
-            Some(script) if bots.as_ref().is_some_and(|b| b.script() == script) => {
-                bots.as_mut().expect("checked").reload(set);
-            }
-            Some(script) => *bots = Some(Bots::new(set, script, self.seed)),
+        if bots.as_ref().map(Bots::script) != script.as_deref() {
+            *bots = script.map(|script| Bots::new(set, script, self.seed));
         }
     }
 
@@ -77,31 +73,38 @@ impl LuaMatch {
             }
             return;
         }
-        if let Err(failure) = self.reload(set) {
+        if let Some(bots) = self.bots.get_mut() {
+            bots.take_up(&set);
+        }
+        let modules = self.vm.modules().clone();
+        if !modules.borrow().differs_from(&set) {
+            modules.borrow_mut().set_scripts(set);
+        } else if let Err(failure) = self.reload(set) {
             self.report("reload", failure, None);
         }
     }
 
     fn reload(&mut self, set: Arc<ScriptSet>) -> Result<(), Failure> {
-        let fresh = || -> mlua::Result<(Table, Table)> {
-            Ok((
-                shallow_copy(self.vm.lua(), &self.vm.lua().globals())?,
-                self.vm.lua().create_table()?,
-            ))
+        let prepare = || -> mlua::Result<(Table, Table)> {
+            let lua = self.vm.lua();
+            Ok((shallow_copy(lua, &lua.globals())?, lua.create_table()?))
         };
-        let (globals, cache) = fresh().map_err(|e| Failure::from_error(&e))?;
-        let (old_set, old_cache) = self.vm.modules().borrow_mut().replace(set, cache);
+        let (globals, cache) = prepare().map_err(|e| Failure::from_error(&e))?;
+        let modules = self.vm.modules().clone();
+        let old_set = modules.borrow_mut().set_scripts(set);
+        let old_cache = modules.borrow_mut().set_loaded(Some(cache));
         let mark = self.context.mark();
         let budget = Duration::from_millis(self.settings.init_budget_ms);
-        if let Err(failure) = self.vm.run_main(budget) {
+        let result = self.vm.run_main(budget);
+        if let Err(failure) = result {
             self.context.drop_since(mark);
             self.vm.collect();
-            self.vm
-                .unlimited(|| put_back(&self.vm.lua().globals(), &globals))
-                .map_err(|e| Failure::from_error(&e))?;
-            if let Some(old_cache) = old_cache {
-                self.vm.modules().borrow_mut().replace(old_set, old_cache);
-            }
+            modules.borrow_mut().set_scripts(old_set);
+            modules.borrow_mut().set_loaded(old_cache);
+            let put_back = self
+                .vm
+                .unlimited(|| put_back(&self.vm.lua().globals(), &globals));
+            put_back.map_err(|e| Failure::from_error(&e))?;
             return Err(failure);
         }
         self.read_globals();

@@ -1,6 +1,7 @@
 //! `require`: modules of the game folder and nothing else.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ pub(crate) struct Modules {
     base: String,
     loaded: Option<Table>,
     loading: Vec<String>,
+    /// The paths of all scripts that were run, the main one included.
+    used: BTreeSet<String>,
 }
 
 impl Modules {
@@ -29,10 +32,11 @@ impl Modules {
             base,
             loaded: None,
             loading: Vec::new(),
+            used: BTreeSet::from([main.to_owned()]),
         }
     }
 
-    pub(crate) fn set(&self) -> &Arc<ScriptSet> {
+    pub(crate) fn scripts(&self) -> &Arc<ScriptSet> {
         &self.set
     }
 
@@ -41,16 +45,22 @@ impl Modules {
         self.loaded.clone()
     }
 
-    /// Puts other scripts and another cache in place; answers what was there.
-    pub(crate) fn replace(
-        &mut self,
-        set: Arc<ScriptSet>,
-        loaded: Table,
-    ) -> (Arc<ScriptSet>, Option<Table>) {
-        (
-            std::mem::replace(&mut self.set, set),
-            self.loaded.replace(loaded),
-        )
+    /// Puts other scripts in place, for modules that are not loaded yet.
+    pub(crate) fn set_scripts(&mut self, set: Arc<ScriptSet>) -> Arc<ScriptSet> {
+        std::mem::replace(&mut self.set, set)
+    }
+
+    /// Puts another cache in place; answers what was there.
+    pub(crate) fn set_loaded(&mut self, loaded: Option<Table>) -> Option<Table> {
+        std::mem::replace(&mut self.loaded, loaded)
+    }
+
+    /// Whether a script that was run is not the same in `set`.
+    pub(crate) fn differs_from(&self, set: &ScriptSet) -> bool {
+        self.set
+            .differing(set)
+            .iter()
+            .any(|path| self.used.contains(*path))
     }
 
     /// The module's path: beside the main script, or else from the folder's root.
@@ -69,7 +79,7 @@ pub(crate) fn install(lua: &Lua, modules: &Rc<RefCell<Modules>>) -> mlua::Result
     let require = lua.create_function(move |lua, name: Value| {
         let Value::String(name) = name else {
             return Err(error(format!(
-                "require needs a module name, not a {}",
+                "require needs a module's name, got {}",
                 name.type_name()
             )));
         };
@@ -97,7 +107,11 @@ fn require_module(lua: &Lua, modules: &RefCell<Modules>, name: &str) -> mlua::Re
         )));
     };
     let chunk = compile(lua, &path, &text)?;
-    modules.borrow_mut().loading.push(name.to_owned());
+    {
+        let mut modules = modules.borrow_mut();
+        modules.loading.push(name.to_owned());
+        modules.used.insert(path);
+    }
     let result = chunk.call::<Value>(name);
     modules.borrow_mut().loading.pop();
     let value = match result? {

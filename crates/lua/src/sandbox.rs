@@ -106,7 +106,7 @@ impl Vm {
 
     /// Compiles and runs the main script's top level.
     pub(crate) fn run_main(&self, budget: Duration) -> Result<MultiValue, Failure> {
-        let set = self.modules.borrow().set().clone();
+        let set = self.modules.borrow().scripts().clone();
         let Some(text) = set.get(&self.main) else {
             return Err(Failure::new(FaultKind::LoadError, "no such script"));
         };

@@ -4,7 +4,7 @@
 //! moment, and no script reads a file itself. A [`ScriptSource`] is the handle everyone shares
 //! to "the scripts as they are now".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -96,6 +96,15 @@ impl ScriptSet {
         self.files
             .iter()
             .map(|(path, text)| (path.as_str(), &text[..]))
+    }
+
+    /// The scripts that are not the same in `other`, or not in both.
+    pub(crate) fn differing<'a>(&'a self, other: &'a Self) -> BTreeSet<&'a str> {
+        let changed = self
+            .iter()
+            .filter(|(path, text)| other.get(path).is_none_or(|t| t[..] != **text));
+        let removed = other.iter().filter(|(path, _)| self.get(path).is_none());
+        changed.chain(removed).map(|(path, _)| path).collect()
     }
 
     /// The same scripts with these faults.

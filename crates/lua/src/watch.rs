@@ -72,14 +72,11 @@ struct Watch {
 
 impl Watch {
     fn new(source: ScriptSource, settings: LuaSettings) -> Self {
-        let stamps = source
-            .root()
-            .and_then(|root| list(root).ok())
-            .unwrap_or_default();
+        // No stamps: whatever was saved since the source was read is found at the first look.
         Self {
             source,
             settings,
-            stamps,
+            stamps: BTreeMap::new(),
             suspect: false,
         }
     }
@@ -91,9 +88,13 @@ impl Watch {
         if stamps == self.stamps && !self.suspect {
             return None;
         }
-        let set = ScriptSet::read(&root).ok()?;
+        let set = Arc::new(ScriptSet::read(&root).ok()?);
         self.stamps = stamps;
-        let set = Arc::new(set);
+        let current = self.source.current();
+        if set.differing(&current).is_empty() && current.faults().is_empty() {
+            self.suspect = false;
+            return None;
+        }
         match self.check(&set) {
             Ok(()) => {
                 self.suspect = false;
@@ -105,10 +106,7 @@ impl Watch {
             }
             Err(faults) => {
                 self.suspect = false;
-                Some(
-                    self.source
-                        .publish(self.source.current().with_faults(faults)),
-                )
+                Some(self.source.publish(current.with_faults(faults)))
             }
         }
     }

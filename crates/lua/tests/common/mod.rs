@@ -84,6 +84,8 @@ pub struct Game {
     pub source: ScriptSource,
     pub factory: LuaFactory,
     pub logic: Box<dyn MatchLogic>,
+    /// The last view, for when the next is the same.
+    pub seen: serde_json::Value,
 }
 
 /// What a script has to have besides what a test is about.
@@ -116,6 +118,7 @@ impl Game {
             source,
             factory,
             logic,
+            seen: serde_json::Value::Null,
         }
     }
 
@@ -156,17 +159,21 @@ impl Game {
     /// The view of `name` as JSON.
     pub fn view(&mut self, name: &str) -> serde_json::Value {
         match self.logic.view(&player(name)) {
-            Some(View::New(bytes)) => serde_json::from_slice(&bytes).unwrap(),
-            other => panic!(
-                "no new view but {other:?}; {:?}",
-                self.logic.drain_effects()
-            ),
+            Some(View::New(bytes)) => self.seen = serde_json::from_slice(&bytes).unwrap(),
+            Some(View::Same) => {}
+            None => panic!("no view; {:?}", self.logic.drain_effects()),
         }
+        self.seen.clone()
     }
 
-    /// The view of someone who looks again, after a step.
+    /// What the state looks like, when `get_state` is that of [`REST`].
     pub fn look(&mut self) -> serde_json::Value {
         self.view("looker")
+    }
+
+    /// How often `tick` was called, in a script that counts like that of [`REST`].
+    pub fn n(&mut self) -> i64 {
+        self.look()["n"].as_i64().unwrap()
     }
 
     pub fn effects(&mut self) -> Vec<Effect> {
@@ -205,4 +212,15 @@ impl Game {
         );
         fault
     }
+}
+
+/// What `code`, the body of a function of the state `s`, returns in a match's `tick`.
+pub fn run(code: &str) -> serde_json::Value {
+    let mut game = Game::new(&format!(
+        "function tick(s) s.n = (function() {code} end)() return s end"
+    ));
+    game.tick();
+    let view = game.look();
+    assert_eq!(game.faults(), []);
+    view["n"].clone()
 }
