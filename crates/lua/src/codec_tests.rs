@@ -6,8 +6,7 @@ use serde_json::json;
 
 use crate::decode::decode;
 use crate::json::{JsonError, Shape, encode};
-use crate::ptrmap::PtrMap;
-use crate::snapshot::{self, SnapshotError};
+use crate::snapshot::{self, Seen, SnapshotError};
 
 const SHAPE: Shape = Shape {
     limit: 1 << 20,
@@ -208,15 +207,7 @@ fn same(a: &Value, b: &Value) -> bool {
 
 fn snapshot_bytes(lua: &Lua, value: &Value, anchors: Option<&Table>) -> Vec<u8> {
     let mut out = b"before".to_vec();
-    snapshot::encode(
-        lua,
-        value,
-        anchors,
-        1 << 20,
-        &mut PtrMap::default(),
-        &mut out,
-    )
-    .unwrap();
+    snapshot::encode(lua, value, anchors, 1 << 20, &mut Seen::default(), &mut out).unwrap();
     out.split_off(6)
 }
 
@@ -467,7 +458,7 @@ fn a_snapshot_has_limits() {
             value,
             None,
             limit,
-            &mut PtrMap::default(),
+            &mut Seen::default(),
             &mut Vec::new(),
         )
     };

@@ -19,6 +19,7 @@ mod globals;
 mod json;
 mod match_logic;
 mod modes;
+mod names;
 mod patterns;
 mod ptrmap;
 mod random;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use asobi_game::PlayerId;
 use asobi_game::logic::{
-    Effect, FaultKind, Input, JoinRefusal, LocalFuture, MatchLogic, MatchSetup, ScriptFault,
-    StepOutcome, View, VoteRequest,
+    Effect, FaultKind, Input, JoinRefusal, LocalFuture, LogLevel, MatchLogic, MatchSetup,
+    ScriptFault, StepOutcome, View, VoteRequest,
 };
 use bytes::Bytes;
 use mlua::{IntoLuaMulti, MultiValue, Table, Value};
@@ -45,6 +45,8 @@ pub(crate) struct LuaMatch {
     pub(crate) keeper: Keeper,
     /// Set once the state was too large to keep, and said so.
     unkept: bool,
+    /// Set once the state was found to hold what a restart would lose.
+    warned_nameless: bool,
     pub(crate) views: Views,
     pub(crate) backoff: Backoff,
     limiter: FaultLimiter,
@@ -125,6 +127,7 @@ impl LuaMatch {
             state,
             keeper: Keeper::default(),
             unkept: false,
+            warned_nameless: false,
             views: Views::default(),
             backoff: Backoff::default(),
             limiter: FaultLimiter::default(),
@@ -456,19 +459,23 @@ impl MatchLogic for LuaMatch {
     }
 
     fn snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), ScriptFault> {
-        saved::write(
-            &self.vm,
-            &self.state,
-            self.settings.snapshot_limit_bytes,
-            out,
-        )
-        .map_err(|e| {
-            Failure::new(FaultKind::RuntimeError, e.to_string()).into_fault(
-                "snapshot",
-                self.vm.main(),
-                None,
-            )
-        })
+        let limit = self.settings.snapshot_limit_bytes;
+        let nameless = saved::write(&self.vm, &self.state, limit, out).map_err(|e| {
+            let failure = Failure::new(FaultKind::RuntimeError, e.to_string());
+            failure.into_fault("snapshot", self.vm.main(), None)
+        })?;
+        if nameless > 0 && !self.warned_nameless {
+            self.warned_nameless = true;
+            self.context.push(Effect::Log {
+                level: LogLevel::Warn,
+                message: format!(
+                    "the state holds {nameless} functions or metatables that no global, module or \
+                     local of the script leads to: after a restart the match would be without them"
+                ),
+                meta: None,
+            });
+        }
+        Ok(())
     }
 
     fn drain_effects(&mut self) -> Vec<Effect> {

@@ -14,8 +14,8 @@ use mlua::Table;
 use serde_json::value::RawValue;
 
 use crate::json::{self, Shape};
-use crate::ptrmap::PtrMap;
 use crate::sandbox::Vm;
+use crate::snapshot::Seen;
 use crate::{LuaFactory, LuaSettings, ScriptSet, ScriptSource, decode, snapshot};
 
 /// A game as one would write it: ten ships, shots, hits, a view for everybody.
@@ -158,7 +158,7 @@ fn measure_encoding() {
         json::encode(vm.lua(), &state, shape, &mut out).unwrap();
     });
     println!("encode {} bytes: {ours:.1} us", out.len());
-    let mut seen = PtrMap::default();
+    let mut seen = Seen::default();
     let mut bytes = Vec::new();
     let anchors = vm.lua().create_table().unwrap();
     let write = time(2000, || {

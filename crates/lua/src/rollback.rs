@@ -7,9 +7,8 @@
 
 use mlua::{Table, Value};
 
-use crate::ptrmap::PtrMap;
 use crate::sandbox::Vm;
-use crate::snapshot::{self, SnapshotError};
+use crate::snapshot::{self, Seen, SnapshotError};
 
 /// The last state worth going back to.
 #[derive(Default)]
@@ -21,7 +20,7 @@ pub(crate) struct Keeper {
     kept: bool,
     /// Whether that is the state as it is now, so that keeping it again is no work.
     fresh: bool,
-    seen: PtrMap,
+    seen: Seen,
 }
 
 impl Keeper {

@@ -265,3 +265,38 @@ fn inputs_that_are_not_json_are_reported() {
     assert_eq!(game.faults().len(), 3);
     assert_eq!(game.look()["n"], 1);
 }
+
+#[test]
+fn objects_are_objects_again_after_a_restart() {
+    let script = "
+        local Ship = {} Ship.__index = Ship
+        function Ship:sail() self.x = self.x + self.speed() end
+        Fast = function() return 10 end
+        local helper = require('helper')
+        function init() return { n = 0, a = setmetatable({ x = 0, speed = Fast }, Ship), b = setmetatable({ x = 5 }, helper.Rock), lost = HIDDEN } end
+        function tick(s) s.n = s.n + 1 s.a:sail() s.b:roll() s.still = s.lost ~= nil return s end";
+    let helper = "local Rock = {} Rock.__index = Rock function Rock:roll() self.x = self.x - 1 end return { Rock = Rock }";
+    let start = |hidden: &str| {
+        let main = format!("{}\n{}", script.replace("HIDDEN", hidden), common::REST);
+        Game::with(
+            &[("match.lua", &main), ("helper.lua", helper)],
+            LuaSettings::default(),
+        )
+    };
+    for (hidden, lost) in [("nil", 0), ("function() end", 1)] {
+        let mut game = start(hidden);
+        game.tick();
+        let mut bytes = Vec::new();
+        game.logic.snapshot(&mut bytes).unwrap();
+        game.logic.snapshot(&mut Vec::new()).unwrap();
+        assert_eq!(game.effects().len(), lost, "said once");
+        game.logic = game.factory.restore(&common::setup(), &bytes).unwrap();
+        game.tick();
+        assert_eq!(game.faults(), []);
+        let view = game.look();
+        assert_eq!(
+            (&view["a"]["x"], &view["b"]["x"], &view["still"]),
+            (&json!(20), &json!(3), &json!(false))
+        );
+    }
+}
