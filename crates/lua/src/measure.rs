@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use asobi_game::logic::{Input, LogicFactory, MatchLogic, MatchSetup};
+use asobi_game::logic::{Input, LogicFactory, MatchLogic, MatchSetup, View};
 use asobi_game::{MatchId, PlayerId};
 use bytes::Bytes;
 use mlua::Table;
@@ -71,13 +71,19 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 
 /// The median time of one call, in microseconds.
 fn time(rounds: u32, mut f: impl FnMut()) -> f64 {
-    let mut samples: Vec<Duration> = (0..rounds)
-        .map(|_| {
-            let start = Instant::now();
-            f();
-            start.elapsed()
-        })
-        .collect();
+    median(
+        (0..rounds)
+            .map(|_| {
+                let start = Instant::now();
+                f();
+                start.elapsed()
+            })
+            .collect(),
+    )
+}
+
+/// In microseconds.
+fn median(mut samples: Vec<Duration>) -> f64 {
     samples.sort();
     samples[samples.len() / 2].as_secs_f64() * 1e6
 }
@@ -201,30 +207,152 @@ fn measure_ticks() {
         let mut game = game(view);
         let mut tick = 0;
         let mut bytes = 0;
-        let (mut step_us, mut empty_us, mut view_us) = (0.0, 0.0, 0.0);
-        for _ in 0..300 {
+        let (mut with, mut without, mut views) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..1000 {
             tick += 1;
             let inputs = inputs(tick);
             let start = Instant::now();
             now(game.step(&inputs));
-            step_us += start.elapsed().as_secs_f64() * 1e6;
+            with.push(start.elapsed());
             let start = Instant::now();
             now(game.step(&[]));
-            empty_us += start.elapsed().as_secs_f64() * 1e6;
+            without.push(start.elapsed());
             let start = Instant::now();
             for i in 0..10 {
-                if let Some(asobi_game::logic::View::New(view)) = black_box(game.view(&player(i))) {
+                if let Some(View::New(view)) = black_box(game.view(&player(i))) {
                     bytes = view.len();
                 }
             }
-            view_us += start.elapsed().as_secs_f64() * 1e6;
+            views.push(start.elapsed());
             assert_eq!(game.drain_effects().len(), 0);
         }
         println!(
             "{name}: step with 10 inputs {:.1} us, without {:.1} us, 10 views of {bytes} bytes {:.1} us",
-            step_us / 300.0,
-            empty_us / 300.0,
-            view_us / 300.0
+            median(with),
+            median(without),
+            median(views),
         );
     }
+}
+
+#[test]
+#[ignore = "measures"]
+fn measure_library() {
+    let plain = mlua::Lua::new();
+    let ours = mlua::Lua::new();
+    let random = crate::random::Random::seeded(1).into();
+    crate::stdlib::install(&ours, &random).unwrap();
+    crate::strings::install(&ours).unwrap();
+    let closures = mlua::Lua::new();
+    let insert: mlua::Function = closures.load("return table.insert").eval().unwrap();
+    let through = closures
+        .create_function(move |_, args: mlua::MultiValue| insert.call::<mlua::MultiValue>(args))
+        .unwrap();
+    closures
+        .load("table.insert = ...")
+        .call::<()>(through)
+        .unwrap();
+    let find = closures
+        .create_function(|_, (s, p): (mlua::LuaString, mlua::LuaString)| {
+            Ok(memchr::memmem::find(&s.as_bytes(), &p.as_bytes()).map(|i| i + 1))
+        })
+        .unwrap();
+    closures.load("string.find = ...").call::<()>(find).unwrap();
+    for (name, body) in [
+        (
+            "table.insert",
+            "local t = {} for i = 1, 100000 do insert(t, i) end",
+        ),
+        (
+            "string.find, plain",
+            "for i = 1, 100000 do find('some text or other', 'other') end",
+        ),
+        (
+            "string.find, %d+",
+            "for i = 1, 100000 do find('some text or 17', '%d+') end",
+        ),
+        (
+            "string.gsub",
+            "for i = 1, 100000 do gsub('a b c d e', '%w', '<%0>') end",
+        ),
+    ] {
+        let code =
+            format!("local insert, find, gsub = table.insert, string.find, string.gsub {body}");
+        let ns = |lua: &mlua::Lua| {
+            let run: mlua::Function = lua.load(code.as_str()).into_function().unwrap();
+            time(20, || run.call::<()>(()).unwrap()) / 100.0
+        };
+        println!(
+            "{name}: Lua's {:.0} ns, ours {:.0} ns, a closure {:.0} ns",
+            ns(&plain),
+            ns(&ours),
+            ns(&closures)
+        );
+    }
+    let create = time(200, || {
+        black_box(game("return s"));
+    });
+    println!("a match with ten players, made and dropped: {create:.0} us");
+}
+
+/// The arena as it is shipped, ten captains in battle.
+#[test]
+#[ignore = "measures"]
+fn measure_arena() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/arena");
+    let source = ScriptSource::open(folder.as_ref()).unwrap();
+    let factory = LuaFactory::new(source, "match.lua", LuaSettings::default());
+    let setup = MatchSetup {
+        match_id: MatchId::from("m"),
+        mode: "arena".into(),
+        seed: 3,
+    };
+    let mut game = factory.create(&setup).unwrap();
+    let ctx = RawValue::from_string("{}".into()).unwrap();
+    for i in 0..10 {
+        now(game.join(&player(i), &ctx)).unwrap();
+    }
+    let (mut steps, mut views, mut thoughts, mut saves) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut bytes, mut seen) = (0, Bytes::from_static(b"{}"));
+    for tick in 0..800u64 {
+        let inputs: Vec<Input> = (0..10)
+            .map(|i| {
+                let aim = (tick + 7 * i as u64) % 6;
+                let json =
+                    format!(r#"{{"seq":{tick},"thrust":1,"turn":0.3,"aim":{aim}.5,"fire":true}}"#);
+                Input {
+                    player: player(i),
+                    payload: Bytes::from(json),
+                }
+            })
+            .collect();
+        let start = Instant::now();
+        now(game.step(&inputs));
+        steps.push(start.elapsed());
+        let start = Instant::now();
+        if let Some(View::New(view)) = game.view(&player(0)) {
+            seen = view;
+        }
+        views.push(start.elapsed());
+        bytes = bytes.max(seen.len());
+        let start = Instant::now();
+        for i in 0..10 {
+            black_box(game.think(&player(i), &seen));
+        }
+        thoughts.push(start.elapsed());
+        let mut out = Vec::new();
+        let start = Instant::now();
+        game.snapshot(&mut out).unwrap();
+        saves.push(start.elapsed());
+        game.vote_requested();
+        game.drain_effects();
+    }
+    println!(
+        "arena: step {:.0} us, view of up to {bytes} bytes {:.0} us, ten bots' thoughts {:.0} us, snapshot {:.0} us",
+        median(steps),
+        median(views),
+        median(thoughts),
+        median(saves),
+    );
 }
