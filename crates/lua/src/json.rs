@@ -18,7 +18,11 @@
 //! # Why unsafe
 //!
 //! This is the hottest loop of the server: every match encodes its state at every tick.
-//! FIGURES
+//! A state of 4.5 KB takes 16 us (20 players and 30 shots, `cargo test --release -p asobi-lua --
+//! --ignored --nocapture measure`); serde_json over mlua's own `Serialize` takes 52 us for it,
+//! and 104 us by way of a `serde_json::Value`. Walking the tables through mlua's safe API takes
+//! 43 us without writing anything.
+//!
 //! The walker calls only functions of the Lua API that neither raise nor allocate, holds nothing
 //! that needs dropping across them, and is bounded in depth and in output.
 #![allow(unsafe_code)]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, Table, Value};
 
+use crate::budget::{self, Verdict};
 use crate::source::ScriptSet;
 
 /// Where a VM's modules come from and which it has.
@@ -106,6 +107,10 @@ fn require_module(lua: &Lua, modules: &RefCell<Modules>, name: &str) -> mlua::Re
             "module '{name}' not found in the game folder"
         )));
     };
+    // Compiling a large file takes its time, without a hook.
+    if budget::check() == Verdict::Exceeded {
+        return Err(error("CPU budget used up".into()));
+    }
     let chunk = compile(lua, &path, &text)?;
     {
         let mut modules = modules.borrow_mut();

@@ -8,10 +8,9 @@
 //!
 //! # Why unsafe
 //!
-//! These are the most called functions of any game. A raw C function that checks and then calls
-//! Lua's own (in the same frame, by its address) costs about 5 ns more than Lua's own; the same
-//! check as an mlua closure costs about 200 ns a call (`table.insert`: 21 ns plain, 27 ns
-//! guarded, 230 ns through mlua).
+//! These are the most called functions of any game. Measured, an appending `table.insert` takes
+//! 25 ns here, 33 ns as Lua's own and 260 ns as an mlua closure around Lua's own. No frame
+//! of these functions owns anything, so the errors they raise may jump over them.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_int};
@@ -68,6 +67,8 @@ pub(crate) fn install(lua: &Lua, random: &Rc<Random>) -> mlua::Result<()> {
             for (name, original, guarded) in LINEAR {
                 own(l, name, original, *guarded);
             }
+            ffi::lua_getfield(l, 1, c"os".as_ptr());
+            own(l, c"date", &DATE, os_date);
             ffi::lua_getfield(l, 1, c"utf8".as_ptr());
             for (name, original, guarded) in LINEAR_UTF8 {
                 own(l, name, original, *guarded);
@@ -98,7 +99,7 @@ unsafe fn own(
 macro_rules! originals {
     ($($name:ident)*) => { $(static $name: OnceLock<CFunction> = OnceLock::new();)* };
 }
-originals! { SETMETATABLE TONUMBER INSERT REMOVE MOVE CONCAT UNPACK SORT REP }
+originals! { SETMETATABLE TONUMBER INSERT REMOVE MOVE CONCAT UNPACK SORT REP DATE }
 
 /// Calls Lua's own function in this very frame.
 unsafe fn original(l: *mut ffi::lua_State, function: &OnceLock<CFunction>) -> c_int {
@@ -223,17 +224,26 @@ unsafe fn claims_length(l: *mut ffi::lua_State) -> bool {
 
 unsafe extern "C-unwind" fn table_insert(l: *mut ffi::lua_State) -> c_int {
     unsafe {
-        if ffi::lua_istable(l, 1) == 0 || !(2..=3).contains(&ffi::lua_gettop(l)) {
+        let args = ffi::lua_gettop(l);
+        if ffi::lua_istable(l, 1) == 0 || !(2..=3).contains(&args) {
             return original(l, &INSERT);
         }
+        if ffi::lua_getmetatable(l, 1) == 0 {
+            let length = ffi::lua_rawlen(l, 1) as i64;
+            if args == 2 {
+                ffi::lua_rawseti(l, 1, length + 1);
+                return 0;
+            }
+            charge(l, length.saturating_sub(ffi::lua_tointegerx(l, 2, &mut 0)));
+            return original(l, &INSERT);
+        }
+        ffi::lua_settop(l, args);
         if claims_length(l) {
             return slow_insert(l);
         }
-        if ffi::lua_gettop(l) == 3 {
-            charge(
-                l,
-                (ffi::lua_rawlen(l, 1) as i64).saturating_sub(ffi::lua_tointegerx(l, 2, &mut 0)),
-            );
+        if args == 3 {
+            let length = ffi::lua_rawlen(l, 1) as i64;
+            charge(l, length.saturating_sub(ffi::lua_tointegerx(l, 2, &mut 0)));
         }
         original(l, &INSERT)
     }
@@ -424,6 +434,16 @@ linear! { LINEAR:
 }
 linear! { LINEAR_UTF8:
     utf8_len UTF8_LEN c"len", utf8_codepoint UTF8_CODEPOINT c"codepoint", utf8_offset UTF8_OFFSET c"offset",
+}
+
+/// Every conversion of a date costs about a microsecond.
+unsafe extern "C-unwind" fn os_date(l: *mut ffi::lua_State) -> c_int {
+    unsafe {
+        if ffi::lua_type(l, 1) == ffi::LUA_TSTRING && ffi::lua_rawlen(l, 1) > 1000 {
+            ffi::luaL_argerror(l, 1, c"format too long".as_ptr());
+        }
+        original(l, &DATE)
+    }
 }
 
 unsafe extern "C-unwind" fn tonumber(l: *mut ffi::lua_State) -> c_int {

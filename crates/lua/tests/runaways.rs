@@ -222,3 +222,46 @@ fn a_string_that_doubles() {
         4,
     );
 }
+
+/// Single operations that are slow, in a loop: no hook fires while one is at work.
+#[test]
+fn slow_operations_in_a_loop_do_not_overrun_by_much() {
+    let long = "local s = string.rep('x', 8e6)";
+    let emptied = "local t = {} for i = 1, 1e5 do t[i] = i end for i = 1, 1e5 do t[i] = nil end";
+    for (prepare, operation) in [
+        (long, "s:upper()"),
+        (long, "s:reverse()"),
+        (long, "s:sub(2)"),
+        (long, "local x = string.format('%s', s)"),
+        (long, "local x = s .. 'y'"),
+        (long, "local x = s < s"),
+        (long, "tonumber(s, 36)"),
+        (long, "utf8.len(s)"),
+        (long, "s:find('y', 1, true)"),
+        (long, "string.rep(s, 3)"),
+        (emptied, "next(t)"),
+        ("", "pcall(table.unpack, {}, 1, 200000)"),
+        (
+            "",
+            "pcall(table.concat, setmetatable({}, { __index = type }), '', 1, 500000)",
+        ),
+        ("local f = string.rep('%c', 500)", "os.date(f)"),
+        ("", "pcall(error, string.rep('x', 1e6))"),
+    ] {
+        let script = format!(
+            "function init() {prepare} function run() while true do {operation} end end return {{}} end
+            function tick(s) run() return s end"
+        );
+        let mut game = Game::new(&script);
+        let start = std::time::Instant::now();
+        game.tick();
+        let took = start.elapsed();
+        let fault = game.fault();
+        assert_eq!(fault.kind, Timeout, "{operation}: {fault:?}");
+        println!("{operation}: {took:?}");
+        assert!(
+            took.as_millis() < 2000,
+            "{operation} took {took:?} of 50 ms"
+        );
+    }
+}
