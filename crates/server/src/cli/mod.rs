@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod secrets;
 mod show;
 
@@ -33,6 +34,8 @@ enum Command {
     Serve(ServeArgs),
     /// Print the settings in force and where each came from.
     Config(ConfigArgs),
+    /// Measure a running server.
+    Bench(bench::BenchArgs),
 }
 
 #[derive(Args)]
@@ -104,6 +107,12 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Dev(args) => serve(Profile::Dev, args),
         Command::Serve(args) => serve(Profile::Serve, args),
         Command::Config(args) => config(args),
+        Command::Bench(args) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(bench::run(args))
+        }
     }
 }
 
@@ -160,8 +169,13 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
+/// The migrations' own chatter is a warning's worth at most, unless the level says more.
+fn filter(level: &str) -> String {
+    format!("sea_orm_migration=warn,{level}")
+}
+
 fn start_log(config: &LogConfig) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.level).context("log.level is not a filter")?;
+    let filter = EnvFilter::try_new(filter(&config.level)).context("log.level is not a filter")?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
@@ -172,7 +186,7 @@ fn start_log(config: &LogConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What `dev` and `serve` refuse or make up before anything starts.
+/// Whether a secret is long enough to be one.
 fn is_strong(secret: &str) -> bool {
     secret.len() >= Config::MIN_SECRET_BYTES
 }

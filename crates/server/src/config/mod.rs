@@ -268,8 +268,6 @@ pub struct LuaConfig {
     /// Send script errors to connected clients as `module.error`. On in `dev`; errors show
     /// script internals, so leave it off in production.
     pub dev_errors: bool,
-    /// Also send `game.message` and `game.error`, the names before `module.*`.
-    pub legacy_game_frames: bool,
 }
 
 /// What the server writes to its log.

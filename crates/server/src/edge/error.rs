@@ -2,9 +2,10 @@
 
 use asobi_wire::{ApiError, Code};
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
+use serde_json::Value;
 
 /// What a route answers when it fails: the one error object, with the code's status.
 #[derive(Debug)]
@@ -16,7 +17,13 @@ pub type Outcome<T> = Result<T, ApiError>;
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.code.status()).expect("codes have a valid status");
-        (status, Json(self.0.rest_body())).into_response()
+        let mut response = (status, Json(self.0.rest_body())).into_response();
+        if let Some(seconds) = self.0.details().get("retry_after").and_then(Value::as_u64) {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 

@@ -66,16 +66,17 @@ impl Limits {
         }
     }
 
+    /// `path` is below `/api/v1`.
     fn check_request(
         &self,
         path: &str,
         peer: IpAddr,
         player: Option<&asobi_game::PlayerId>,
     ) -> Result<(), Duration> {
-        if path.ends_with("/auth/register") {
+        if path == "/auth/register" {
             return self.register.take(peer);
         }
-        if path.starts_with("/api/v1/auth/") {
+        if path.starts_with("/auth/") {
             return self.auth.take(peer);
         }
         self.api

@@ -1,0 +1,13 @@
+//! End-to-end tests: the real binary on a free port, spoken to as a client would.
+//!
+//! [`server`] starts it; each other module is one promise of the README.
+
+mod bad_input;
+mod command_line;
+mod limits;
+mod playing;
+mod recovery;
+mod reload;
+mod runaways;
+mod server;
+mod sign_in;
