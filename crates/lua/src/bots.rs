@@ -10,6 +10,7 @@ use asobi_game::logic::{FaultKind, ScriptFault};
 use bytes::Bytes;
 use mlua::Value;
 
+use crate::backoff::Backoffs;
 use crate::decode::decode;
 use crate::fault::Failure;
 use crate::json::{self, Shape};
@@ -29,6 +30,7 @@ pub(crate) struct Bots {
     vm: Option<Result<Vm, ()>>,
     view: Option<DecodedView>,
     reported: HashMap<PlayerId, Instant>,
+    backoffs: Backoffs,
     scratch: Vec<u8>,
 }
 
@@ -47,6 +49,7 @@ impl Bots {
             vm: None,
             view: None,
             reported: HashMap::new(),
+            backoffs: Backoffs::default(),
             scratch: Vec::new(),
         }
     }
@@ -118,8 +121,16 @@ impl Bots {
         if let Err(failure) = self.vm(settings) {
             return Err(failure.map(|f| f.into_fault("think", &self.script, Some(bot))));
         }
-        self.try_think(bot, view, settings)
-            .map_err(|failure| self.report(bot, failure))
+        if self.backoffs.skips(bot) {
+            return Err(None);
+        }
+        let thought = self.try_think(bot, view, settings);
+        match &thought {
+            Ok(_) => self.backoffs.success(bot),
+            Err(failure) if failure.ran_away() => self.backoffs.overrun(bot),
+            Err(_) => {}
+        }
+        thought.map_err(|failure| self.report(bot, failure))
     }
 
     fn try_think(

@@ -30,6 +30,11 @@ impl Failure {
         }
     }
 
+    /// Whether the script took more than it was given, which it may well do again.
+    pub(crate) fn ran_away(&self) -> bool {
+        matches!(self.kind, FaultKind::Timeout | FaultKind::OutOfMemory)
+    }
+
     pub(crate) fn from_error(error: &mlua::Error) -> Self {
         let (kind, message, trace) = unfold(error);
         let (place, text) = split_place(&message);
@@ -182,6 +187,13 @@ const FAULTS_PER_WINDOW: u32 = 3;
 const FAULT_WINDOW: Duration = Duration::from_secs(10);
 
 impl FaultLimiter {
+    /// Whether a fault of `callback` would get through now.
+    pub(crate) fn is_open(&self, callback: &str) -> bool {
+        self.callbacks.get(callback).is_none_or(|window| {
+            window.let_through < FAULTS_PER_WINDOW || window.since.elapsed() >= FAULT_WINDOW
+        })
+    }
+
     /// The fault to report, if one may be reported now, telling how many were held back before.
     pub(crate) fn admit(&mut self, mut fault: ScriptFault) -> Option<ScriptFault> {
         let now = Instant::now();

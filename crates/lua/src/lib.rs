@@ -9,6 +9,7 @@
 //! `Effect`.
 
 mod api;
+mod backoff;
 mod bots;
 mod budget;
 mod context;

@@ -18,6 +18,7 @@ use mlua::{IntoLuaMulti, MultiValue, Table, Value};
 use serde_json::value::RawValue;
 
 use crate::api;
+use crate::backoff::Backoff;
 use crate::bots::Bots;
 use crate::context::Context;
 use crate::decode::decode;
@@ -28,9 +29,11 @@ use crate::sandbox::Vm;
 use crate::settings::LuaSettings;
 use crate::snapshot::SnapshotError;
 use crate::source::ScriptSource;
-use crate::step::Backoff;
 use crate::views::Views;
 use crate::{saved, vote};
+
+/// How often the state of a match whose state was too large to keep is not even looked at.
+const KEEP_AGAIN_AFTER: u32 = 100;
 
 /// One match.
 pub(crate) struct LuaMatch {
@@ -43,12 +46,13 @@ pub(crate) struct LuaMatch {
     pub(crate) mode: ModeGlobals,
     pub(crate) state: Table,
     pub(crate) keeper: Keeper,
-    /// Set once the state was too large to keep, and said so.
-    unkept: bool,
+    /// How often in a row the state was not kept because it is too large.
+    unkept: u32,
     /// Set once the state was found to hold what a restart would lose.
     warned_nameless: bool,
     pub(crate) views: Views,
     pub(crate) backoff: Backoff,
+    vote_backoff: Backoff,
     limiter: FaultLimiter,
     /// In a cell because asking for the bots' names may have to start their VM.
     pub(crate) bots: RefCell<Option<Bots>>,
@@ -126,10 +130,11 @@ impl LuaMatch {
             mode: ModeGlobals::default(),
             state,
             keeper: Keeper::default(),
-            unkept: false,
+            unkept: 0,
             warned_nameless: false,
             views: Views::default(),
             backoff: Backoff::default(),
+            vote_backoff: Backoff::default(),
             limiter: FaultLimiter::default(),
             bots: RefCell::new(None),
             seed: setup.seed,
@@ -153,23 +158,28 @@ impl LuaMatch {
         }
     }
 
-    /// Keeps the state as it is now, to go back to. Says so once if it is too large for that.
+    /// Keeps the state as it is now, to go back to. A state too large for that is reported once
+    /// and looked at again only now and then: to find out takes as long as to keep it.
     pub(crate) fn keep(&mut self) {
+        if self.unkept > 0 && !self.unkept.is_multiple_of(KEEP_AGAIN_AFTER) {
+            self.unkept += 1;
+            return;
+        }
         match self
             .keeper
-            .keep(&self.vm, &self.state, self.settings.snapshot_limit_bytes)
+            .keep(&self.vm, &self.state, self.settings.undo_limit_bytes)
         {
-            Ok(()) => self.unkept = false,
-            Err(_) if self.unkept => {}
+            Ok(()) => self.unkept = 0,
             Err(error) => {
-                self.unkept = true;
-                let text =
-                    format!("{error}: a failed callback is not undone and a crash loses the match");
-                let kind = match error {
-                    SnapshotError::Lua(mlua::Error::MemoryError(_)) => FaultKind::OutOfMemory,
-                    _ => FaultKind::RuntimeError,
-                };
-                self.report("snapshot", Failure::new(kind, text), None);
+                if self.unkept == 0 {
+                    let kind = match error {
+                        SnapshotError::Lua(mlua::Error::MemoryError(_)) => FaultKind::OutOfMemory,
+                        _ => FaultKind::RuntimeError,
+                    };
+                    let text = format!("{error}: a callback that fails is not undone");
+                    self.report("snapshot", Failure::new(kind, text), None);
+                }
+                self.unkept += 1;
             }
         }
     }
@@ -231,7 +241,7 @@ impl LuaMatch {
         args: impl Fn(&mut Self) -> Result<A, Failure>,
     ) -> Failure {
         let wanted = failure.kind == FaultKind::OutOfMemory && failure.place.is_none();
-        if wanted && self.keeper.has_kept() {
+        if wanted && self.keeper.has_kept() && self.limiter.is_open(name) {
             self.undo();
             if let Ok(args) = args(self) {
                 self.keeper.touched();
@@ -346,6 +356,18 @@ fn read_join(values: MultiValue) -> JoinAnswer {
     }
 }
 
+fn read_vote_request(values: MultiValue) -> Result<Option<VoteRequest>, Failure> {
+    match values.into_iter().next() {
+        Some(Value::Table(request)) => Ok(Some(vote::parse(&request))),
+        None | Some(Value::Nil | Value::Boolean(false)) => Ok(None),
+        Some(other) => {
+            let other = crate::globals::describe(&other);
+            let text = format!("vote_requested must return a table or nil, not {other}");
+            Err(Failure::new(FaultKind::RuntimeError, text))
+        }
+    }
+}
+
 /// A reason reaches the client, so it is short and printable or not there at all.
 fn refusal_reason(value: &Value) -> Option<String> {
     let Value::String(text) = value else {
@@ -389,7 +411,7 @@ impl MatchLogic for LuaMatch {
 
     fn view(&mut self, player: &PlayerId) -> Option<View> {
         match self.look(player) {
-            Ok(view) => Some(view),
+            Ok(view) => view,
             Err(failure) => {
                 self.report("get_state", failure, Some(player));
                 None
@@ -399,26 +421,20 @@ impl MatchLogic for LuaMatch {
 
     fn vote_requested(&mut self) -> Option<VoteRequest> {
         self.vm.callback("vote_requested")?;
+        if self.vote_backoff.skips() {
+            return None;
+        }
         let budget = self.settings.vote_budget_ms;
         let args = self.state.clone();
-        match self.callback("vote_requested", budget, args, |values| {
-            Ok(values.into_iter().next())
-        }) {
-            Ok(Some(Value::Table(request))) => Some(vote::parse(&request)),
-            Ok(None | Some(Value::Nil | Value::Boolean(false))) => None,
-            Ok(Some(other)) => {
-                let text = format!(
-                    "vote_requested must return a table or nil, not a {}",
-                    other.type_name()
-                );
-                self.report(
-                    "vote_requested",
-                    Failure::new(FaultKind::RuntimeError, text),
-                    None,
-                );
-                None
+        match self.callback("vote_requested", budget, args, read_vote_request) {
+            Ok(request) => {
+                self.vote_backoff.success();
+                request
             }
             Err(failure) => {
+                if failure.ran_away() {
+                    self.vote_backoff.overrun();
+                }
                 self.report("vote_requested", failure, None);
                 None
             }

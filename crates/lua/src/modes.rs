@@ -20,6 +20,8 @@ use crate::settings::LuaSettings;
 use crate::source::ScriptSet;
 use crate::{api, globals};
 
+/// What every match calls.
+const CALLBACKS: [&str; 6] = ["init", "join", "leave", "handle_input", "tick", "get_state"];
 const CONFIG: &str = "config.lua";
 const MATCH: &str = "match.lua";
 /// Most bots that fill a queue.
@@ -182,6 +184,11 @@ impl Loader<'_> {
                 );
             }
         };
+        for callback in CALLBACKS {
+            if vm.callback(callback).is_none() {
+                declared.say(format!("the script defines no function '{callback}'"));
+            }
+        }
         let mode = self.globals_of(&mut declared, name, script, size);
         self.loaded.warnings.extend(declared.warnings);
         self.loaded.game.modes.push(mode);

@@ -1,7 +1,7 @@
 //! One step of a match: the inputs in order, each undone alone if it fails, then the tick.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use asobi_game::PlayerId;
 use asobi_game::logic::{FaultKind, Input, StepOutcome};
@@ -16,35 +16,33 @@ use crate::match_logic::LuaMatch;
 /// How many single budgets the inputs of one step may use together.
 const INPUT_BUDGETS: u32 = 5;
 
-/// Skips ticks of a match whose tick keeps running out of budget, so that it cannot keep a
-/// simulation thread busy: 1 step after the first overrun in a row, then 2, 4, 8, 16.
-#[derive(Default)]
-pub(crate) struct Backoff {
-    overruns: u32,
-    skip: u32,
+/// What the inputs of one step may use together.
+struct Allowance {
+    total: Duration,
+    since: Instant,
+    cpu: Duration,
 }
 
-impl Backoff {
-    fn skips(&mut self) -> bool {
-        let skips = self.skip > 0;
-        self.skip = self.skip.saturating_sub(1);
-        skips
+impl Allowance {
+    fn new(total: Duration) -> Self {
+        Self {
+            total,
+            since: Instant::now(),
+            cpu: budget::thread_cpu(),
+        }
     }
 
-    fn overrun(&mut self) {
-        self.skip = 1 << self.overruns.min(4);
-        self.overruns += 1;
-    }
-
-    fn success(&mut self) {
-        self.overruns = 0;
+    /// CPU time never runs ahead of the clock on the wall, which is cheaper to read.
+    fn is_used_up(&self) -> bool {
+        self.since.elapsed() >= self.total
+            && budget::thread_cpu().saturating_sub(self.cpu) >= self.total
     }
 }
 
 impl LuaMatch {
     pub(crate) fn run_step(&mut self, inputs: &[Input]) -> StepOutcome {
         self.reload_if_changed();
-        self.views.forget();
+        self.views.next_tick();
         self.keep();
         let applied = self.apply_all(inputs);
         if self.backoff.skips() {
@@ -55,39 +53,48 @@ impl LuaMatch {
 
     /// Applies the inputs and answers those that took effect since the state was kept.
     fn apply_all<'i>(&mut self, inputs: &'i [Input]) -> Vec<&'i Input> {
-        let total = Duration::from_millis(self.settings.input_budget_ms) * INPUT_BUDGETS;
-        let start = (!inputs.is_empty()).then(budget::thread_cpu);
         let mut applied: Vec<&Input> = Vec::with_capacity(inputs.len());
+        if inputs.is_empty() {
+            return applied;
+        }
+        let single = Duration::from_millis(self.settings.input_budget_ms);
+        let allowance = Allowance::new(single * INPUT_BUDGETS);
         let mut barred: HashSet<&PlayerId> = HashSet::new();
         for (i, input) in inputs.iter().enumerate() {
             if barred.contains(&input.player) {
                 continue;
             }
-            let Err(failure) = self.apply(input) else {
-                applied.push(input);
-                continue;
-            };
-            if failure.kind == FaultKind::Timeout {
-                barred.insert(&input.player);
-            }
-            self.report("handle_input", failure, Some(&input.player));
-            self.undo_and_replay(&applied);
-            // Kept anew, so that the next failure does not have to replay these again.
-            applied.clear();
-            self.keep();
-            if start.is_some_and(|start| budget::thread_cpu().saturating_sub(start) >= total) {
-                let left = inputs.len() - i - 1;
-                if left > 0 {
-                    let text = format!(
-                        "this step's inputs used up {} ms; {left} dropped",
-                        total.as_millis()
-                    );
-                    self.report("handle_input", Failure::new(FaultKind::Timeout, text), None);
+            match self.apply(input) {
+                Ok(()) => applied.push(input),
+                Err(failure) => {
+                    if failure.ran_away() {
+                        barred.insert(&input.player);
+                    }
+                    self.report("handle_input", failure, Some(&input.player));
+                    self.undo_and_replay(&applied);
+                    // Kept anew, so that the next failure need not replay these again.
+                    applied.clear();
+                    self.keep();
                 }
+            }
+            if allowance.is_used_up() {
+                self.report_dropped(inputs.len() - i - 1, allowance.total);
                 break;
             }
         }
         applied
+    }
+
+    fn report_dropped(&mut self, inputs: usize, total: Duration) {
+        if inputs > 0 {
+            let total = total.as_millis();
+            let text = format!("the inputs of one step used up {total} ms; {inputs} dropped");
+            self.report(
+                "handle_input",
+                Failure::new(FaultKind::RuntimeError, text),
+                None,
+            );
+        }
     }
 
     /// Back to the kept state, then again what had worked since, without its effects.
@@ -111,7 +118,7 @@ impl LuaMatch {
                 self.outcome()
             }
             Err(failure) => {
-                if failure.kind == FaultKind::Timeout {
+                if failure.ran_away() {
                     self.backoff.overrun();
                 } else {
                     self.backoff.success();

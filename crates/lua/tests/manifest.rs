@@ -19,7 +19,11 @@ fn manifest(files: &[(&str, &str)]) -> Result<LoadedManifest, Vec<ScriptFault>> 
 }
 
 fn mode(script: &str) -> (Mode, Vec<String>) {
-    let loaded = manifest(&[("match.lua", script), ("bots/ai.lua", "names = { 'Ann' }")]).unwrap();
+    let loaded = manifest(&[
+        ("match.lua", &format!("{REST}\n{script}")),
+        ("bots/ai.lua", "names = { 'Ann' }"),
+    ])
+    .unwrap();
     (
         loaded.game.modes[0].clone(),
         loaded.warnings.into_iter().map(|w| w.message).collect(),
@@ -182,11 +186,17 @@ fn a_manifest_lists_modes() {
     assert_eq!(modes, [("duel", 2), ("ffa", 8)]);
     assert_eq!(loaded.game.modes[0].bots.as_ref().unwrap().names, ["Duke"]);
     assert_eq!(loaded.scripts["duel"], "duel/match.lua");
-    assert!(
-        loaded.warnings.len() == 1 && loaded.warnings[0].message.contains("sea"),
-        "{:?}",
-        loaded.warnings
-    );
+    let about = |text: &str| {
+        loaded
+            .warnings
+            .iter()
+            .filter(|w| w.message.contains(text))
+            .count()
+    };
+    assert_eq!(about("mode \"sea\" is a world"), 1);
+    assert_eq!(about("duel/match.lua: the script defines no function"), 6);
+    assert_eq!(about("ffa.lua: the script defines no function 'tick'"), 1);
+    assert_eq!(loaded.warnings.len(), 13);
 }
 
 #[test]

@@ -250,7 +250,8 @@ fn leave_and_vote_resolved_are_undone_too() {
 #[test]
 fn too_large_a_state_is_played_on_without_undo_and_says_so_once() {
     let settings = LuaSettings {
-        snapshot_limit_bytes: 1000,
+        undo_limit_bytes: 1000,
+        snapshot_limit_bytes: 1500,
         ..LuaSettings::default()
     };
     let script = format!(
@@ -312,4 +313,45 @@ fn faults_are_rate_limited_by_callback() {
     }
     game.leave("a");
     assert_eq!(game.faults().len(), 4);
+}
+
+#[test]
+fn inputs_that_work_but_take_long_share_a_budget_too() {
+    // Busy by the clock, not by a count: this machine's speed does not matter.
+    let mut game = Game::new(
+        "function handle_input(id, i, s) local t = os.clock() while os.clock() - t < 0.008 do end
+          s.taken = (s.taken or 0) + 1 return s end",
+    );
+    let start = std::time::Instant::now();
+    game.step(&[("a", "{}"); 60]);
+    assert!(
+        start.elapsed().as_millis() < 300,
+        "60 slow inputs took {:?}",
+        start.elapsed()
+    );
+    let fault = game.fault();
+    assert!(fault.message.contains("dropped"), "{fault:?}");
+    let taken = game.look()["taken"].as_i64().unwrap();
+    assert!((2..=15).contains(&taken), "{taken} inputs were taken");
+}
+
+#[test]
+fn endless_views_cost_less_and_less() {
+    let mut game = Game::new(
+        "function get_state(id, s) if id == 'ok' then return { n = s.n } end while true do end end",
+    );
+    let start = std::time::Instant::now();
+    let (ticks, mut seen) = (20, 0);
+    for _ in 0..ticks {
+        game.tick();
+        for who in ["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "ok"] {
+            seen += u32::from(game.logic.view(&common::player(who)).is_some());
+        }
+    }
+    // Nine players' views of 20 ms for 20 ticks would be 3.6 seconds.
+    assert!(start.elapsed().as_millis() < 1800, "{:?}", start.elapsed());
+    assert!(
+        seen > 4,
+        "a view that works is seen again, {seen} of {ticks}"
+    );
 }
