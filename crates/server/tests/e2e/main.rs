@@ -2,6 +2,9 @@
 //!
 //! [`server`] starts it; each other module is one promise of the README.
 
+// Tests state truths; a failed `unwrap` is a failed test.
+#![allow(clippy::unwrap_used)]
+
 mod bad_input;
 mod command_line;
 mod limits;

@@ -24,7 +24,7 @@ async fn a_match_resumes_after_kill_9_with_its_players() {
     let ticks = a.state(|_| true).await["ticks"].as_i64().unwrap();
     server.kill_and_restart();
 
-    let mut back = Client::open(&server.url, Default::default()).await.unwrap();
+    let back = Client::open(&server.url, Default::default()).await.unwrap();
     let connected = back
         .request("session.connect", &json!({"token": a.token}))
         .await
