@@ -78,8 +78,9 @@ async function play() {
   show();
   try {
     if (!client.auth.session) await client.auth.guest();
-    await client.socket.connect();
-    if (!world) await enter();
+    const { match_id: held } = await client.socket.connect();
+    // A match that still holds our place comes by itself.
+    if (!held && !world) await enter();
   } catch (error) {
     queue = null;
     $("trouble").textContent = explain(error);

@@ -42,8 +42,8 @@ export class Scene {
   /** Watches the time frames take, and draws less rather than less often. */
   pace(dt) {
     if (dt <= 0 || dt > 0.2) return; // another window was in front
-    this.slow = Math.max(0, this.slow + (dt > 1 / 45 ? dt : -2 * dt));
-    if (this.slow > 1.5 && this.quality > 0.55) {
+    this.slow = Math.max(0, this.slow + (dt > 1 / 38 ? dt : -2 * dt));
+    if (this.slow > 1.5 && this.quality > 0.7) {
       this.slow = 0;
       this.quality -= 0.15;
       this.resize();
