@@ -1,2 +1,127 @@
-//! Tasks of the project.
-fn main() {}
+//! Tasks of the project: `cargo xtask test` sets up and runs every test.
+//!
+//! Nothing is skipped when something is missing: a tool that cannot be installed is a failure.
+
+mod server;
+mod tools;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use server::Server;
+
+type Outcome<T = ()> = Result<T, String>;
+
+const USAGE: &str = "cargo xtask test [--quick]
+
+  Formats, lints and tests everything: Rust, the JavaScript SDK against a real server, and the
+  arena in a real browser. Installs Node.js and Chromium (apt-get, as root) where they are
+  missing. --quick leaves out JavaScript and the browser.";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["test"] => test(true),
+        ["test", "--quick"] => test(false),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn test(with_javascript: bool) -> Outcome {
+    rust()?;
+    if with_javascript {
+        tools::install_missing()?;
+        javascript_sdk()?;
+        browser()?;
+    }
+    step("all tests passed");
+    Ok(())
+}
+
+fn rust() -> Outcome {
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ])?;
+    cargo(&["test", "--workspace"])
+}
+
+/// Types, then the SDK's own tests against a server with the arena.
+fn javascript_sdk() -> Outcome {
+    let sdk = root().join("sdk/js");
+    run("npm", &["ci", "--no-audit", "--no-fund"], &sdk, &[])?;
+    run("npm", &["run", "check"], &sdk, &[])?;
+    let server = Server::start(&binary()?, &root().join("examples/arena"))?;
+    run("npm", &["test"], &sdk, &[("ASOBI_URL", server.url())])
+}
+
+fn browser() -> Outcome {
+    let tests = root().join("tests/browser");
+    let binary = binary()?;
+    let binary = binary
+        .to_str()
+        .ok_or("the path of the binary is not UTF-8")?;
+    run("npm", &["ci", "--no-audit", "--no-fund"], &tests, &[])?;
+    run("npm", &["test"], &tests, &[("ASOBI_BIN", binary)])
+}
+
+/// The server `cargo test` has just built, beside this very program.
+fn binary() -> Outcome<PathBuf> {
+    let this = std::env::current_exe().map_err(|error| error.to_string())?;
+    let binary = this.with_file_name("asobi");
+    if binary.is_file() {
+        Ok(binary)
+    } else {
+        Err(format!("there is no {}", binary.display()))
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(Path::to_path_buf)
+        .unwrap_or_default()
+}
+
+fn cargo(args: &[&str]) -> Outcome {
+    run(env!("CARGO"), args, &root(), &[])
+}
+
+/// Runs a command to its end; anything but success is a failure.
+fn run(program: &str, args: &[&str], folder: &Path, settings: &[(&str, &str)]) -> Outcome {
+    let shown = format!(
+        "{} {}",
+        program.rsplit('/').next().unwrap_or(program),
+        args.join(" ")
+    );
+    step(&shown);
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .current_dir(folder)
+        .envs(settings.iter().copied());
+    let status = command
+        .status()
+        .map_err(|error| format!("{shown}: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{shown} failed"))
+    }
+}
+
+fn step(what: &str) {
+    eprintln!("\n==> {what}");
+}
