@@ -367,3 +367,25 @@ fn measure_arena() {
         median(saves),
     );
 }
+
+#[test]
+#[ignore = "measures"]
+fn measure_spatial() {
+    let vm = vm();
+    let context = crate::context::Context::default();
+    crate::api::install(vm.lua(), &context.into()).unwrap();
+    let code = "entities = {} for i = 1, 200 do entities['e' .. i] = { x = i * 7 % 500, y = i * 13 % 500, type = 'a' } end
+        local spatial, sqrt = game.spatial, math.sqrt
+        function own() local hits = {} for id, e in pairs(entities) do
+            local d = (e.x - 250) ^ 2 + (e.y - 250) ^ 2
+            if d <= 10000 then hits[#hits + 1] = { id = id, entity = e, distance = sqrt(d) } end end return hits end
+        function radius() return spatial.query_radius(entities, 250, 250, 100) end
+        function typed() return spatial.query_radius(entities, 250, 250, 100, { type = 'a', exclude = 'e3', sort = 'nearest' }) end
+        function nearest() return spatial.nearest(entities, 250, 250, 5) end";
+    vm.lua().load(code).exec().unwrap();
+    for name in ["own", "radius", "typed", "nearest"] {
+        let function: mlua::Function = vm.lua().globals().get(name).unwrap();
+        let us = time(1000, || function.call::<()>(()).unwrap());
+        println!("spatial, 200 entities, {name}: {us:.1} us");
+    }
+}
