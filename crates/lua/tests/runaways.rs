@@ -265,3 +265,24 @@ fn slow_operations_in_a_loop_do_not_overrun_by_much() {
         );
     }
 }
+
+/// Recursion through C functions ends at Lua's own limit, long before the native stack does.
+#[test]
+fn recursion_through_c_functions() {
+    for body in [
+        "local function f(s) return (s:gsub('.', f)) end f('x')",
+        "local function f() table.sort({ 2, 1 }, f) end f()",
+        "local function f() coroutine.wrap(f)() end f()",
+        "local t = {} t.__index = function(t, k) return t[k] end setmetatable(t, t) local x = t.x",
+        "local t = setmetatable({}, { __lt = function(a, b) table.sort({ b, a }) end }) table.sort({ t, t })",
+        "local t = setmetatable({}, { __tostring = function(t) return tostring(t) end }) tostring(t)",
+        "local t = setmetatable({}, { __concat = function(a, b) return a .. b end }) local x = t .. t",
+    ] {
+        let mut game = game(body);
+        game.step(&[("a", r#"{"run":true}"#)]);
+        let fault = game.fault();
+        assert_eq!(fault.callback, "handle_input", "{body}: {fault:?}");
+        game.tick();
+        assert_eq!(game.look()["n"], 2);
+    }
+}
