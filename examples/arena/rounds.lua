@@ -117,6 +117,10 @@ function M.pick(state, ship, boon_id)
   if state.phase ~= "boon_pick" or type(boon_id) ~= "string" then
     return
   end
+  if crew.is_bot(ship.id) then
+    -- Bots ask for whatever is offered first; for variety they get something at random.
+    boon_id = state.boon_offers[math.random(#state.boon_offers)].id
+  end
   for _, picker in ipairs(state.pickers) do
     if picker.id == ship.id and not picker.boon then
       for _, offer in ipairs(state.boon_offers) do

@@ -21,7 +21,7 @@ test("two clients meet, bots fill up, input moves a ship, both see the same", as
   const [one, two] = [await guest(t), await guest(t)];
   const status = one.matchmaker.next("update", { timeout: 15_000 });
   const matchId = await matchOf(one, two);
-  assert.equal((await status).mode, "arena");
+  assert.ok((await status).waiting >= 1);
   assert.equal(one.match.id, matchId);
 
   const state = await playing(one);

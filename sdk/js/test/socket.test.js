@@ -76,7 +76,7 @@ test("a refused access token is refreshed on the same connection", async (t) => 
   const before = await client.auth.guest();
   await client.socket.connect();
   assert.equal(connections, 1);
-  assert.notEqual(client.auth.session.access_token, before.access_token);
+  assert.notEqual(client.auth.session.refresh_token, before.refresh_token);
 });
 
 test("closing is final", async (t) => {
