@@ -7,6 +7,8 @@ use serde::Serialize;
 pub struct Mode {
     /// The name clients queue for.
     pub name: String,
+    /// Other names that mean this mode: a game of one script is `default` too.
+    pub aliases: Vec<String>,
     /// Players needed to start a match.
     pub match_size: u32,
     /// Most players a match holds. Defaults to `match_size`.

@@ -24,6 +24,7 @@ use crate::{api, globals};
 const CALLBACKS: [&str; 6] = ["init", "join", "leave", "handle_input", "tick", "get_state"];
 const CONFIG: &str = "config.lua";
 const MATCH: &str = "match.lua";
+const DEFAULT_MODE: &str = "default";
 /// Most bots that fill a queue.
 const MAX_BOT_FILL: i64 = 64;
 /// How long the longest-waiting person waits for bots unless the game says otherwise.
@@ -132,19 +133,12 @@ impl Loader<'_> {
             return;
         };
         self.deployment(&vm, MATCH);
+        // The name the script gives itself, if it does; clients that name no mode mean it too.
         let name = Declared::new(vm.lua().globals(), MATCH).string("mode");
-        self.read_mode(&vm, "default", MATCH);
-        // The same mode under the name the script gives itself.
-        if let (Some(name), Some(mode)) = (
-            name.filter(|n| n != "default"),
-            self.loaded.game.modes.first(),
-        ) {
-            let mode = Mode {
-                name: name.clone(),
-                ..mode.clone()
-            };
-            self.loaded.game.modes.push(mode);
-            self.loaded.scripts.insert(name, MATCH.into());
+        let name = name.unwrap_or_else(|| DEFAULT_MODE.into());
+        self.read_mode(&vm, &name, MATCH);
+        for mode in &mut self.loaded.game.modes {
+            mode.aliases = vec![DEFAULT_MODE.into()];
         }
     }
 
@@ -203,6 +197,7 @@ impl Loader<'_> {
             .min(max_players);
         Mode {
             name: name.into(),
+            aliases: Vec::new(),
             match_size: clamp_u32(size),
             max_players: clamp_u32(max_players),
             group_up_to: clamp_u32(group_up_to),

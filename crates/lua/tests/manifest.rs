@@ -152,8 +152,12 @@ fn a_mode_has_to_say_its_size() {
 #[test]
 fn a_script_may_name_its_mode() {
     let loaded = manifest(&[("match.lua", "match_size = 2 mode = 'arena'")]).unwrap();
-    let names: Vec<_> = loaded.game.modes.iter().map(|m| m.name.as_str()).collect();
-    assert_eq!(names, ["default", "arena"]);
+    assert_eq!(loaded.game.modes.len(), 1);
+    let mode = &loaded.game.modes[0];
+    assert_eq!(
+        (mode.name.as_str(), &mode.aliases[..]),
+        ("arena", &["default".to_owned()][..])
+    );
     assert_eq!(loaded.scripts["arena"], "match.lua");
 }
 

@@ -49,7 +49,7 @@ impl Default for MatchSettings {
     fn default() -> Self {
         Self {
             reconnect_grace_ms: 30_000,
-            snapshot_interval_ms: 1_000,
+            snapshot_interval_ms: 750,
             waiting_timeout_ms: 60_000,
             linger_ms: 5_000,
         }

@@ -252,7 +252,7 @@ impl Default for MatchesConfig {
         Self {
             simulation_threads: 0,
             reconnect_grace_seconds: 30,
-            snapshot_interval_ms: 1_000,
+            snapshot_interval_ms: 750,
             waiting_timeout_seconds: 60,
             max: 1_000,
         }

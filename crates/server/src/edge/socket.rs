@@ -5,6 +5,7 @@
 //! with an error frame and the connection lives on.
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -86,10 +87,11 @@ impl Connection {
 
     async fn serve(&mut self, socket: &mut WebSocket) {
         let auth_timeout = Duration::from_millis(self.services.config.limits.ws_auth_timeout_ms);
-        let mut check_at = tokio::time::Instant::now() + auth_timeout;
+        // One timer for the connection's life: setting one up for each frame would show.
+        let mut check = pin!(tokio::time::sleep(auth_timeout));
         let mut pinged = false;
+        let outbox = Arc::clone(&self.outbox);
         loop {
-            let outbox = Arc::clone(&self.outbox);
             let next = tokio::select! {
                 biased;
                 () = outbox.changed() => self.write_waiting(socket).await,
@@ -100,9 +102,9 @@ impl Connection {
                     }
                     Some(Err(_)) | None => Next::Stop,
                 },
-                () = tokio::time::sleep_until(check_at) => {
+                () = &mut check => {
                     let checked = self.check_alive(socket, &mut pinged).await;
-                    check_at = tokio::time::Instant::now() + self.idle_timeout();
+                    check.as_mut().reset(tokio::time::Instant::now() + self.idle_timeout());
                     checked
                 }
             };

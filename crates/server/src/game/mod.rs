@@ -34,7 +34,7 @@ struct Shared {
 /// What the game declares.
 struct Declared {
     modes: Vec<Mode>,
-    /// The mode a name stands for. A game with one script has two names for it.
+    /// The mode a name or an alias stands for.
     names: BTreeMap<String, usize>,
     scripts: BTreeMap<String, String>,
     guest_auth: bool,
@@ -152,17 +152,12 @@ fn report_warnings(manifest: &LoadedManifest) {
 
 impl From<LoadedManifest> for Declared {
     fn from(manifest: LoadedManifest) -> Self {
-        let mut modes: Vec<Mode> = Vec::new();
+        let modes = manifest.game.modes;
         let mut names = BTreeMap::new();
-        let script = |mode: &Mode| manifest.scripts.get(&mode.name);
-        for mode in &manifest.game.modes {
-            // Two names of one script are one queue.
-            let same = modes.iter().position(|other| script(other) == script(mode));
-            let at = same.unwrap_or_else(|| {
-                modes.push(mode.clone());
-                modes.len() - 1
-            });
-            names.insert(mode.name.clone(), at);
+        for (at, mode) in modes.iter().enumerate() {
+            for name in mode.aliases.iter().chain([&mode.name]) {
+                names.insert(name.clone(), at);
+            }
         }
         Self {
             modes,

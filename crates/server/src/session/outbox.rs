@@ -7,10 +7,13 @@
 //! Whoever sends only pushes here and never waits for the socket.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 use axum::extract::ws::Utf8Bytes;
+use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 /// Why and how a connection is closed by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +65,10 @@ impl Closing {
 /// What waits for one connection.
 pub struct Outbox {
     lanes: Mutex<Lanes>,
-    wake: Notify,
+    /// Whether something was pushed since the last look. With the waker it is a `Notify` for
+    /// one waiter: cheaper where it counts, at each frame of each connection.
+    pushed: AtomicBool,
+    connection: AtomicWaker,
     /// Most events that wait.
     capacity: usize,
 }
@@ -94,7 +100,8 @@ impl Outbox {
     pub fn new(capacity: usize) -> Self {
         Self {
             lanes: Mutex::default(),
-            wake: Notify::new(),
+            pushed: AtomicBool::new(false),
+            connection: AtomicWaker::new(),
             capacity: capacity.max(1),
         }
     }
@@ -114,7 +121,7 @@ impl Outbox {
             lanes.events.push_back(frame);
         }
         drop(lanes);
-        self.wake.notify_one();
+        self.wake();
     }
 
     /// Replaces the waiting state.
@@ -126,18 +133,30 @@ impl Outbox {
         let after = lanes.events.len();
         lanes.state = Some(WaitingState { frame, after });
         drop(lanes);
-        self.wake.notify_one();
+        self.wake();
     }
 
     /// Closes the connection after what waits now.
     pub fn close(&self, closing: Closing) {
         self.lanes.lock().closing.get_or_insert(closing);
-        self.wake.notify_one();
+        self.wake();
     }
 
-    /// Waits until there is something to take.
+    /// Waits until there is something to take. Only the connection itself may wait.
     pub async fn changed(&self) {
-        self.wake.notified().await;
+        poll_fn(|context| {
+            self.connection.register(context.waker());
+            match self.pushed.swap(false, Ordering::Acquire) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
+    fn wake(&self) {
+        self.pushed.store(true, Ordering::Release);
+        self.connection.wake();
     }
 
     /// Takes everything that waits.

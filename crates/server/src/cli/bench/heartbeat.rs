@@ -12,10 +12,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Interval, interval_at};
 
 use super::guests;
-use super::load::{Window, first_failure};
+use super::load::first_failure;
 use super::report::Report;
 use super::samples::Samples;
 use super::target::TargetArgs;
+use super::window::{Window, watch_idle};
 
 /// Uncounted load before the window.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -75,6 +76,8 @@ async fn measure(
     bare: bool,
 ) -> anyhow::Result<Report> {
     let connections = open(url, args.connections, bare).await?;
+    let mut report = Report::new("heartbeat");
+    watch_idle(server.as_ref(), &mut report).await?;
     let meter = Rc::new(Meter::default());
     let mut tasks = JoinSet::new();
     for (at, connection) in connections.into_iter().enumerate() {
@@ -89,34 +92,17 @@ async fn measure(
     first_failure(&mut tasks)?;
     let latencies = meter.latencies.take();
     let count = latencies.len();
-    let latencies = latencies.sort();
-    let mut report = Report::new("heartbeat");
+    let per_second = usage.per_second(count);
     report.row("connections", "connections", args.connections as f64, "");
-    report.row(
-        "round_trips_per_second",
-        "round trips",
-        usage.per_second(count),
-        "/s",
-    );
+    report.row("round_trips_per_second", "round trips", per_second, "/s");
     usage.report(
         &mut report,
         "CPU per round trip",
         "cpu_per_round_trip_us",
         count,
     );
-    report.row(
-        "latency_p50_ms",
-        "latency p50",
-        latencies.percentile_ms(50.0),
-        "ms",
-    );
-    report.row(
-        "latency_p99_ms",
-        "latency p99",
-        latencies.percentile_ms(99.0),
-        "ms",
-    );
-    usage.report_client(&mut report);
+    report.percentiles("latency", "latency", &latencies.sort(), &[50, 99]);
+    usage.report_surroundings(&mut report);
     Ok(report)
 }
 

@@ -9,13 +9,16 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::guests;
-use super::load::{Usage, first_failure};
+use super::load::first_failure;
 use super::players::{Meter, Player};
 use super::report::Report;
 use super::target::TargetArgs;
+use super::window::{Usage, watch_idle};
 
 /// Uncounted play before the window.
 const WARM_UP: Duration = Duration::from_secs(3);
+/// How long everybody may take to leave.
+const LEFT_WITHIN: Duration = Duration::from_secs(5);
 /// How long the matchmaker may take for everybody.
 const MATCHED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -51,6 +54,11 @@ pub(super) async fn run(args: MatchArgs) -> anyhow::Result<Report> {
     let url = &args.target.url;
     let sessions = guests::sign_in(url, args.matches * args.players).await?;
     let guests = guests::connect(url, &sessions).await?;
+    let mut report = Report::new(format!(
+        "{} matches of {} players",
+        args.matches, args.players
+    ));
+    watch_idle(server.as_ref(), &mut report).await?;
     let meter = Rc::new(Meter::default());
     let mut tasks = JoinSet::new();
     let every = Duration::from_millis(args.input_ms);
@@ -65,7 +73,13 @@ pub(super) async fn run(args: MatchArgs) -> anyhow::Result<Report> {
         .measure(server.as_ref(), WARM_UP, length)
         .await?;
     first_failure(&mut tasks)?;
-    Ok(report(&args, &meter, &usage))
+    meter.over.set(true);
+    let leaving = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(LEFT_WITHIN, leaving).await.is_err() {
+        report.note("not every player could leave its match");
+    }
+    fill(&mut report, &args, &meter, &usage);
+    Ok(report)
 }
 
 async fn all_matched(
@@ -75,9 +89,7 @@ async fn all_matched(
 ) -> anyhow::Result<()> {
     let deadline = Instant::now() + MATCHED_WITHIN;
     while meter.matched.get() < count {
-        if !tasks.is_empty() && tasks.len() < count {
-            bail!("a player's task is gone");
-        }
+        first_failure(tasks)?;
         if Instant::now() > deadline {
             bail!(
                 "only {} of {count} players were matched within {MATCHED_WITHIN:?}",
@@ -89,72 +101,32 @@ async fn all_matched(
     Ok(())
 }
 
-fn report(args: &MatchArgs, meter: &Meter, usage: &Usage) -> Report {
+fn fill(report: &mut Report, args: &MatchArgs, meter: &Meter, usage: &Usage) {
     let states = meter.states.get();
     let players = args.matches * args.players;
     let expected = players as f64 * usage.wall.as_secs_f64() * 1000.0 / args.tick_ms as f64;
-    let mut report = Report::new(format!(
-        "{} matches of {} players",
-        args.matches, args.players
-    ));
+    let percent = 100.0 * states as f64 / expected;
+    let bytes = meter.bytes.get() as f64 / states.max(1) as f64;
     usage.report(
-        &mut report,
+        report,
         "CPU per delivered state",
         "cpu_per_state_us",
         states,
     );
-    report.row(
-        "states_per_second",
-        "states",
-        usage.per_second(states),
-        "/s",
-    );
+    let per_second = usage.per_second(states);
+    report.row("states_per_second", "states", per_second, "/s");
     report.row(
         "states_percent",
         "states delivered of expected",
-        100.0 * states as f64 / expected,
+        percent,
         "%",
     );
-    report.row(
-        "inputs_per_second",
-        "inputs",
-        usage.per_second(meter.inputs.get()),
-        "/s",
-    );
-    let bytes = meter.bytes.get() as f64 / states.max(1) as f64;
+    let per_second = usage.per_second(meter.inputs.get());
+    report.row("inputs_per_second", "inputs", per_second, "/s");
     report.row("state_bytes", "size of a state", bytes, "bytes");
     let intervals = meter.intervals.take().sort();
-    report.row(
-        "interval_p1_ms",
-        "state interval p1",
-        intervals.percentile_ms(1.0),
-        "ms",
-    );
-    report.row(
-        "interval_p50_ms",
-        "state interval p50",
-        intervals.percentile_ms(50.0),
-        "ms",
-    );
-    report.row(
-        "interval_p99_ms",
-        "state interval p99",
-        intervals.percentile_ms(99.0),
-        "ms",
-    );
+    report.percentiles("interval", "state interval", &intervals, &[1, 50, 99]);
     let visible = meter.visible.take().sort();
-    report.row(
-        "visible_p50_ms",
-        "input to visible state p50",
-        visible.percentile_ms(50.0),
-        "ms",
-    );
-    report.row(
-        "visible_p99_ms",
-        "input to visible state p99",
-        visible.percentile_ms(99.0),
-        "ms",
-    );
-    usage.report_client(&mut report);
-    report
+    report.percentiles("visible", "input to visible state", &visible, &[50, 99]);
+    usage.report_surroundings(report);
 }

@@ -2,8 +2,8 @@
 //!
 //! The load comes from one thread with a runtime of its own (`load`), so that
 //! `taskset -c 0 asobi serve ...` and `taskset -c 1 asobi bench ...` share no core. What the
-//! server spends is read from `/proc` (`process`), never guessed from latency. One file for
-//! each measurement: `heartbeat`, `idle`, `matches`; `echo` is the bare server to compare with.
+//! server spends is read from `/proc` (`process`, `window`), never guessed from latency. One file
+//! for each measurement: `heartbeat`, `idle`, `matches`; `echo` is the bare server to compare with.
 
 mod echo;
 mod guests;
@@ -16,6 +16,7 @@ mod process;
 mod report;
 mod samples;
 mod target;
+mod window;
 
 use clap::{Args, Subcommand};
 

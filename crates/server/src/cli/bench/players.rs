@@ -11,13 +11,15 @@ use serde_json::json;
 use tokio::time::interval_at;
 
 use super::guests::Guest;
-use super::load::Window;
 use super::samples::Samples;
+use super::window::Window;
 
 /// What all players have seen in the window.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     pub(super) window: Window,
+    /// Set when the players are to leave.
+    pub(super) over: Cell<bool>,
     /// Players in a match.
     pub(super) matched: Cell<usize>,
     /// States received.
@@ -69,8 +71,8 @@ impl Player {
         }
     }
 
-    /// Queues for `mode` and, once matched, sends an input `every` so often, for ever. Ends
-    /// with what goes wrong.
+    /// Queues for `mode` and, once matched, sends an input `every` so often until it is over.
+    /// Fails with what goes wrong.
     pub(super) async fn play(mut self, mode: String, every: Duration) -> anyhow::Result<()> {
         let add = json!({"type": "matchmaker.add", "payload": {"mode": mode}});
         self.connection.send_text(add.to_string()).await?;
@@ -80,17 +82,29 @@ impl Player {
         // 7.919 ms apart: the inputs come at all points of a tick.
         let offset = Duration::from_micros(self.at as u64 * 7919 % 100_000);
         let mut pace = interval_at(tokio::time::Instant::now() + offset, every);
-        for n in 1_u64.. {
-            loop {
-                tokio::select! {
-                    _ = pace.tick() => break,
-                    read = self.read() => read?,
+        let mut n = 0;
+        while !self.sight.meter.over.get() {
+            tokio::select! {
+                _ = pace.tick() => {
+                    n += 1;
+                    self.sight.sent(n);
+                    self.connection.send_text(input(n, self.at)).await?;
                 }
+                read = self.read() => read?,
             }
-            self.sight.sent(n);
-            self.connection.send_text(input(n, self.at)).await?;
         }
-        Ok(())
+        self.leave().await
+    }
+
+    /// Leaves the match, so that the server need not hold the place, and hangs up.
+    async fn leave(mut self) -> anyhow::Result<()> {
+        let leave = json!({"type": "match.leave", "cid": "leave", "payload": {}});
+        self.connection.send_text(leave.to_string()).await?;
+        while !is(
+            self.connection.next().await?.text().unwrap_or_default(),
+            "match.left",
+        ) {}
+        Ok(self.connection.close(1000, "").await?)
     }
 
     async fn read(&mut self) -> anyhow::Result<()> {

@@ -134,6 +134,22 @@ impl CpuMark {
     }
 }
 
+/// The CPU time every process and the kernel of this machine have spent, all cores together.
+pub(super) fn machine_cpu() -> Option<Duration> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let line = stat.lines().next()?.strip_prefix("cpu ")?;
+    let ticks: Vec<u64> = line
+        .split_whitespace()
+        .map_while(|field| field.parse().ok())
+        .collect();
+    // user nice system idle iowait irq softirq steal
+    let busy: u64 = [0, 1, 2, 5, 6, 7]
+        .iter()
+        .filter_map(|at| ticks.get(*at))
+        .sum();
+    Some(CLOCK_TICK * u32::try_from(busy).ok()?)
+}
+
 fn private(rollup: &str) -> Option<u64> {
     Some(kib_field(rollup, "Private_Clean:")? + kib_field(rollup, "Private_Dirty:")?)
 }

@@ -4,6 +4,8 @@ use std::io::Write;
 
 use serde_json::{Map, Value, json};
 
+use super::samples::Sorted;
+
 /// What one run has measured.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -38,6 +40,18 @@ impl Report {
             value,
             unit,
         });
+    }
+
+    /// Adds percentiles of a duration, in milliseconds: `latency` gives `latency_p50_ms`.
+    pub(super) fn percentiles(&mut self, key: &str, label: &str, samples: &Sorted, of: &[u8]) {
+        for percent in of {
+            let value = samples.percentile_ms(f64::from(*percent));
+            let (key, label) = (
+                format!("{key}_p{percent}_ms"),
+                format!("{label} p{percent}"),
+            );
+            self.row(&key, &label, value, "ms");
+        }
     }
 
     /// Adds a remark on how far the figures can be trusted.
