@@ -66,11 +66,19 @@ export class Hud {
       if (old.dataset.key !== key) continue;
       old.dataset.times = String(Number(old.dataset.times) + 1);
       text(old.querySelector("b"), `${where} in ${callback} (${old.dataset.times}×)`);
+      this.#goAway(old);
       return;
     }
     const box = this.toast(String(message), "fault");
     Object.assign(box.dataset, { key, times: "1", testid: "fault" });
     box.prepend(el("b", { textContent: `${where} in ${callback}` }));
+    this.#goAway(box);
+  }
+
+  /** A fault that has not come again for a while is mended, or will be back. */
+  #goAway(box) {
+    clearTimeout(Number(box.dataset.timer));
+    box.dataset.timer = String(setTimeout(() => box.remove(), 20_000));
   }
 
   banner(title, sub = "", seconds = 2.6) {
