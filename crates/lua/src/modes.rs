@@ -207,7 +207,7 @@ impl Loader<'_> {
                 .into(),
             bots: self.bots(declared, script, size, max_players),
             listed: declared.boolean("listed").unwrap_or(false),
-            quick_play: declared.boolean("quick_play").unwrap_or(true),
+            quick_play: declared.boolean("quick_play").unwrap_or(false),
             reconnect_grace_ms: declared.seconds("reconnect_grace"),
             queue_status: declared.boolean("queue_status").unwrap_or(false),
         }

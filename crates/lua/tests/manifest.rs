@@ -36,13 +36,14 @@ fn a_single_script_is_the_default_mode() {
     assert_eq!(warnings, Vec::<String>::new());
     let expected = Mode {
         name: "default".into(),
+        aliases: vec!["default".into()],
         match_size: 2,
         max_players: 2,
         group_up_to: 2,
         strategy: "fill".into(),
         bots: None,
         listed: false,
-        quick_play: true,
+        quick_play: false,
         reconnect_grace_ms: None,
         queue_status: false,
     };
@@ -52,7 +53,7 @@ fn a_single_script_is_the_default_mode() {
 #[test]
 fn every_global_is_read() {
     let (mode, warnings) = mode(
-        "match_size = 2.0 max_players = 8 group_up_to = 5 strategy = 'skill_based' listed = true quick_play = false
+        "match_size = 2.0 max_players = 8 group_up_to = 5 strategy = 'skill_based' listed = true quick_play = true
         reconnect_grace = 2.5 queue_status = true
         bots = { script = 'bots/ai.lua', min_players = 99, enabled = false, fill_after = 0.5 }",
     );
@@ -68,13 +69,14 @@ fn every_global_is_read() {
     };
     let expected = Mode {
         name: "default".into(),
+        aliases: vec!["default".into()],
         match_size: 2,
         max_players: 8,
         group_up_to: 5,
         strategy: "skill_based".into(),
         bots: Some(bots),
         listed: true,
-        quick_play: false,
+        quick_play: true,
         reconnect_grace_ms: Some(2500),
         queue_status: true,
     };
@@ -94,7 +96,7 @@ fn wrong_values_are_warned_of_and_take_their_default() {
             mode.quick_play,
             mode.strategy.as_str()
         ),
-        (4, false, true, "fill")
+        (4, false, false, "fill")
     );
     let bots = mode.bots.unwrap();
     assert_eq!(

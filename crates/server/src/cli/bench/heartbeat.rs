@@ -13,6 +13,7 @@ use tokio::time::{Interval, interval_at};
 
 use super::guests;
 use super::load::first_failure;
+use super::process::Process;
 use super::report::Report;
 use super::samples::Samples;
 use super::target::TargetArgs;
@@ -54,9 +55,12 @@ struct Meter {
 /// Measures the server and, if asked to, a bare echo after it.
 pub(super) async fn run(args: HeartbeatArgs) -> anyhow::Result<Report> {
     let server = args.target.process()?;
+    let bare = args.bare_url.as_deref();
+    let echo = bare
+        .map(|url| args.target.process_of(url, None))
+        .transpose()?;
     let mut report = measure(&args, &args.target.url, server, args.bare).await?;
-    if let Some(url) = &args.bare_url {
-        let echo = args.target.process_of(url, None)?;
+    if let Some((url, echo)) = bare.zip(echo) {
         report.append("bare", measure(&args, url, echo, true).await?);
         let of = |key| report.value(key);
         if let (Some(ours), Some(bare)) = (
@@ -72,7 +76,7 @@ pub(super) async fn run(args: HeartbeatArgs) -> anyhow::Result<Report> {
 async fn measure(
     args: &HeartbeatArgs,
     url: &str,
-    server: Option<super::process::Process>,
+    server: Option<Process>,
     bare: bool,
 ) -> anyhow::Result<Report> {
     let connections = open(url, args.connections, bare).await?;
