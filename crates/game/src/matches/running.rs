@@ -147,9 +147,7 @@ impl Match {
         };
         self.host
             .send_event(self.roster.connected(), frame("matched", &matched));
-        if self.status == Status::Waiting && self.roster.len() >= players.len().max(1) {
-            self.start(now);
-        }
+        self.start(now);
     }
 
     /// Joins a player, or welcomes back one who is in already.

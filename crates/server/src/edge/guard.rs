@@ -1,6 +1,6 @@
 //! Who may come through: rate limits, origins, and whose token a request carries.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,16 +116,27 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         .strip_prefix("Bearer ")
 }
 
-/// The client's address: the peer's, or what a trusted proxy says.
+/// The client's address as limits count it: the peer's, or what a trusted proxy says. Whoever
+/// has an IPv6 address has the 2^64 of its network, so the network counts.
 pub fn peer(request: &Request, config: &ServerConfig) -> IpAddr {
     let socket = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let direct = socket.map_or(IpAddr::from([127, 0, 0, 1]), |ConnectInfo(address)| {
         address.ip()
     });
-    if config.trust_proxy {
-        forwarded(request.headers()).unwrap_or(direct)
-    } else {
-        direct
+    let client = match config.trust_proxy {
+        true => forwarded(request.headers()).unwrap_or(direct),
+        false => direct,
+    };
+    network(client)
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 => v4,
     }
 }
 
@@ -138,4 +149,17 @@ fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
         .to_str()
         .ok()?;
     list.rsplit(',').next()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_and_a_mapped_address_as_ipv4() {
+        let counted = |text: &str| network(text.parse().expect("an address")).to_string();
+        assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(counted("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(counted("192.0.2.7"), "192.0.2.7");
+    }
 }

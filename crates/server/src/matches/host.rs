@@ -113,7 +113,9 @@ impl MatchHost for Host {
 
     fn script_fault(&self, origin: &Origin, fault: &ScriptFault, players: &[PlayerId]) {
         faults::log(&origin.mode, Some(&origin.match_id), fault);
-        if self.dev_errors && self.may_push_fault(&origin.match_id) {
+        // Whoever watches the folder tells everybody about a save that does not load.
+        let told_already = fault.callback == "reload";
+        if self.dev_errors && !told_already && self.may_push_fault(&origin.match_id) {
             self.bus.event_to_all(players, faults::frame(fault));
         }
     }
