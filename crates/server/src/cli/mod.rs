@@ -169,9 +169,9 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-/// The migrations' own chatter is a warning's worth at most, unless the level says more.
+/// The database layers tell of routine at `info`; here it is noise.
 fn filter(level: &str) -> String {
-    format!("sea_orm_migration=warn,{level}")
+    format!("sea_orm_migration=warn,sqlx=warn,{level}")
 }
 
 fn start_log(config: &LogConfig) -> anyhow::Result<()> {
