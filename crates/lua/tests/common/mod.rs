@@ -224,3 +224,21 @@ pub fn run(code: &str) -> serde_json::Value {
     assert_eq!(game.faults(), []);
     view["n"].clone()
 }
+
+/// CPU time of this thread: what budgets count, and what a busy machine does not stretch.
+pub struct CpuClock(std::time::Duration);
+
+impl CpuClock {
+    pub fn start() -> Self {
+        Self(Self::now())
+    }
+
+    pub fn elapsed(&self) -> std::time::Duration {
+        Self::now() - self.0
+    }
+
+    fn now() -> std::time::Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        std::time::Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+    }
+}
