@@ -1,7 +1,8 @@
 //! What a match does with commands and ticks.
 //!
-//! [`Match`] is told the time and never reads a clock. Its effects go to the
-//! [`MatchHost`]; a failing script costs its own callback and nothing else.
+//! [`Match`] is told the time and never reads a clock. Here is its life, from the first join to
+//! the last snapshot; beside it `voting`, `views` and `effects`. What it wants from outside goes
+//! to the [`MatchHost`]; a failing script costs its own callback and nothing else.
 
 use std::sync::Arc;
 
@@ -11,21 +12,20 @@ use rand::rngs::SmallRng;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+mod effects;
+mod views;
+mod voting;
+
 use super::handle::JoinError;
 use super::roster::{Presence, Roster};
 use super::saved::{SavedMatch, SavedMeta};
 use super::{MatchInfo, MatchSettings, NewMatch, Status};
-use crate::bots::{self, PlannedBallot, Reflex};
-use crate::host::{MatchHost, MatchRecord, Origin, VoteRecord};
+use crate::bots::PlannedBallot;
+use crate::host::{MatchHost, MatchRecord, Origin};
 use crate::ids::{MatchId, PlayerId};
-use crate::logic::{
-    Effect, FaultKind, Input, JoinRefusal, MatchLogic, ScriptFault, StepOutcome, View, VoteRequest,
-};
+use crate::logic::{Input, JoinRefusal, MatchLogic, StepOutcome};
 use crate::modes::Mode;
-use crate::votes::{CastError, Vote};
-
-/// Votes that can be open in one match at once.
-const MAX_OPEN_VOTES: usize = 16;
+use crate::votes::Vote;
 
 /// A match in progress.
 pub struct Match {
@@ -252,24 +252,6 @@ impl Match {
         self.roster.set_presence(player, Presence::Gone { until });
     }
 
-    /// Casts a ballot.
-    pub fn cast_vote(
-        &mut self,
-        voter: &PlayerId,
-        vote_id: &str,
-        option: &str,
-        now: u64,
-    ) -> Result<(), CastError> {
-        let vote = self.votes.iter_mut().find(|vote| vote.id == vote_id);
-        let vote = vote.ok_or(CastError::VoteNotFound)?;
-        vote.cast(voter, option, now)?;
-        if vote.is_live() {
-            let tally = frame("vote_tally", &vote.tally(now));
-            self.host.send_event(self.roster.connected(), tally);
-        }
-        Ok(())
-    }
-
     /// Advances the match by one tick.
     pub async fn tick(&mut self, inputs: &mut Vec<Input>, now: u64) {
         if self.status != Status::Running {
@@ -286,7 +268,7 @@ impl Match {
         }
         self.run_votes(now).await;
         self.give_up_overdue_places(now).await;
-        self.send_views(now);
+        self.send_views();
         self.save_when_due(now);
     }
 
@@ -294,171 +276,6 @@ impl Match {
         for player in self.roster.overdue(now) {
             self.leave(&player, now).await;
         }
-    }
-
-    async fn run_votes(&mut self, now: u64) {
-        if let Some(request) = self.logic.vote_requested() {
-            self.open_vote(request, now);
-        }
-        self.cast_planned_ballots(now);
-        while let Some(at) = self.votes.iter().position(|vote| vote.is_over(now)) {
-            let vote = self.votes.swap_remove(at);
-            self.resolve_vote(&vote, now).await;
-        }
-        self.carry_out_effects(now).await;
-    }
-
-    fn open_vote(&mut self, request: VoteRequest, now: u64) {
-        let opened = if self.votes.len() >= MAX_OPEN_VOTES {
-            Err(format!(
-                "at most {MAX_OPEN_VOTES} votes can be open at once"
-            ))
-        } else {
-            Vote::open(request, self.roster.ids(), now).map_err(|error| error.to_string())
-        };
-        let vote = match opened {
-            Ok(vote) => vote,
-            Err(message) => return self.report(vote_fault(message)),
-        };
-        self.host.send_event(
-            self.roster.connected(),
-            frame("vote_start", &vote.start_frame(now)),
-        );
-        for bot in self.roster.ids().into_iter().filter(PlayerId::is_bot) {
-            let options = &vote.request.options;
-            let ballot = bots::plan_ballot(bot, &vote.id, options, now, &mut self.rng);
-            self.planned_ballots.extend(ballot);
-        }
-        self.votes.push(vote);
-    }
-
-    fn cast_planned_ballots(&mut self, now: u64) {
-        let due = self
-            .planned_ballots
-            .extract_if(.., |ballot| ballot.due <= now);
-        for ballot in due.collect::<Vec<_>>() {
-            // The vote may be over, or the bot gone.
-            let _ = self.cast_vote(&ballot.bot, &ballot.vote_id, &ballot.option, now);
-        }
-    }
-
-    async fn resolve_vote(&mut self, vote: &Vote, now: u64) {
-        let result = vote.result(&mut self.rng);
-        self.host
-            .send_event(self.roster.connected(), frame("vote_result", &result));
-        let votes_cast = vote.votes_cast();
-        let told = json(&ToldResult {
-            result: &result,
-            votes_cast: &votes_cast,
-        });
-        self.logic
-            .vote_resolved(&vote.request.template, &told)
-            .await;
-        let owned = |(voter, option): (&&str, &&str)| ((*voter).to_owned(), (*option).to_owned());
-        self.host.vote_resolved(VoteRecord {
-            match_id: self.id.clone(),
-            request: vote.request.clone(),
-            votes_cast: votes_cast.iter().map(owned).collect(),
-            eligible: vote.eligible.len(),
-            opened_at: vote.opened_at,
-            closed_at: now,
-            result,
-        });
-    }
-
-    /// Sends everyone what they may see, encoding each distinct view once.
-    fn send_views(&mut self, now: u64) {
-        if self.logic.shared_view() {
-            self.send_shared_view();
-        } else {
-            self.send_own_views();
-        }
-        // The views' faults and log lines; views cannot wait, so neither does this.
-        for effect in self.logic.drain_effects() {
-            self.carry_out(effect, now);
-        }
-    }
-
-    fn send_shared_view(&mut self) {
-        let Some(anyone) = self
-            .roster
-            .members()
-            .first()
-            .map(|member| member.id.clone())
-        else {
-            return;
-        };
-        let Some(View::New(view)) = self.logic.view(&anyone) else {
-            return;
-        };
-        if let Some(frame) = state_frame(&view) {
-            self.host.send_state(self.roster.connected(), frame);
-        }
-        for bot in self.bot_ids() {
-            self.bot_acts(bot, &view);
-        }
-    }
-
-    fn send_own_views(&mut self) {
-        let viewers = self.roster.connected().to_vec();
-        let mut pending: Option<(usize, String)> = None;
-        for (at, viewer) in viewers.iter().enumerate() {
-            let view = self.logic.view(viewer);
-            if view == Some(View::Same) && pending.is_some() {
-                continue;
-            }
-            if let Some((from, frame)) = pending.take() {
-                self.host.send_state(&viewers[from..at], frame);
-            }
-            if let Some(View::New(view)) = view {
-                pending = state_frame(&view).map(|frame| (at, frame));
-            }
-        }
-        if let Some((from, frame)) = pending {
-            self.host.send_state(&viewers[from..], frame);
-        }
-        self.bots_look();
-    }
-
-    fn bots_look(&mut self) {
-        let mut last = None;
-        for bot in self.bot_ids() {
-            match self.logic.view(&bot) {
-                Some(View::New(view)) => last = Some(view),
-                Some(View::Same) => {}
-                None => continue,
-            }
-            if let Some(view) = last.clone() {
-                self.bot_acts(bot, &view);
-            }
-        }
-    }
-
-    fn bot_ids(&self) -> Vec<PlayerId> {
-        let bots = self
-            .roster
-            .members()
-            .iter()
-            .filter(|m| m.presence == Presence::Bot);
-        bots.map(|member| member.id.clone()).collect()
-    }
-
-    fn bot_acts(&mut self, bot: PlayerId, view: &Bytes) {
-        let input = match bots::reflex(view) {
-            Reflex::Wait => return,
-            Reflex::Pick(payload) => Input {
-                player: bot,
-                payload,
-            },
-            Reflex::Play => match self.logic.think(&bot, view) {
-                Some(payload) => Input {
-                    player: bot,
-                    payload,
-                },
-                None => bots::default_ai(&bot, view, &mut self.rng),
-            },
-        };
-        self.bot_inputs.push(input);
     }
 
     fn finish(&mut self, result: Bytes, now: u64) {
@@ -479,88 +296,6 @@ impl Match {
             started_at: self.started_at,
             finished_at: now,
         });
-    }
-
-    async fn carry_out_effects(&mut self, now: u64) {
-        // A bot that is added joins, and its join may queue effects of its own: hence the
-        // bound, which a script that adds a bot in every join would otherwise never meet.
-        for _ in 0..bots::MAX_BOTS {
-            let effects = self.logic.drain_effects();
-            if effects.is_empty() {
-                return;
-            }
-            for effect in effects {
-                match effect {
-                    Effect::AddBot(name) => self.add_bot(&name, now).await,
-                    Effect::RemoveBot(name) => self.remove_bot(&name).await,
-                    other => self.carry_out(other, now),
-                }
-            }
-        }
-    }
-
-    fn carry_out(&mut self, effect: Effect, _now: u64) {
-        match effect {
-            Effect::Broadcast { event, payload } => {
-                let kind = format!("match.{event}");
-                if let Ok(payload) = std::str::from_utf8(&payload) {
-                    let frame = asobi_wire::envelope::frame_raw(&kind, None, payload);
-                    self.host.send_event(self.roster.connected(), frame);
-                }
-            }
-            Effect::Send { to, message } => self.send_message(&to, &message),
-            Effect::SetJoinable(joinable) => self.joinable = joinable,
-            Effect::Log {
-                level,
-                message,
-                meta,
-            } => {
-                self.host
-                    .script_log(&self.origin, level, &message, meta.as_deref());
-            }
-            Effect::Fault(fault) => self.report(fault),
-            // Only callbacks that may wait add and remove bots.
-            Effect::AddBot(_) | Effect::RemoveBot(_) => {}
-        }
-    }
-
-    fn send_message(&self, to: &PlayerId, message: &[u8]) {
-        let Ok(message) = std::str::from_utf8(message) else {
-            return;
-        };
-        let payload = format!("{{\"module\":\"lua\",\"message\":{message}}}");
-        let frame = asobi_wire::envelope::frame_raw("module.message", None, &payload);
-        self.host.send_event(std::slice::from_ref(to), frame);
-    }
-
-    async fn add_bot(&mut self, name: &str, now: u64) {
-        let bots = self.bot_ids();
-        let there_already = bots.iter().any(|bot| bots::is_called(bot, name));
-        if there_already || bots.len() >= bots::MAX_BOTS || self.check_room().is_err() {
-            tracing::info!(match_id = %self.id, bot = name, "bot not added: match full, bot there already, or too many bots");
-            return;
-        }
-        let bot = bots::bot_id(name, &mut self.rng);
-        if self.logic.join(&bot, &empty_context()).await.is_ok() {
-            self.roster.add(bot, Presence::Bot, now);
-        }
-    }
-
-    async fn remove_bot(&mut self, name: &str) {
-        let Some(bot) = self
-            .bot_ids()
-            .into_iter()
-            .find(|bot| bots::is_called(bot, name))
-        else {
-            return;
-        };
-        self.roster.remove(&bot);
-        self.logic.leave(&bot).await;
-    }
-
-    fn report(&self, fault: ScriptFault) {
-        self.host
-            .script_fault(&self.origin, &fault, self.roster.connected());
     }
 
     fn save_when_due(&mut self, now: u64) {
@@ -678,20 +413,8 @@ struct Rejoined {
     reconnected: bool,
 }
 
-#[derive(Serialize)]
-struct ToldResult<'a> {
-    #[serde(flatten)]
-    result: &'a crate::votes::VoteResult,
-    votes_cast: &'a std::collections::BTreeMap<&'a str, &'a str>,
-}
-
 fn frame<T: Serialize + ?Sized>(event: &str, payload: &T) -> String {
     asobi_wire::envelope::frame(&format!("match.{event}"), None, payload)
-}
-
-fn state_frame(view: &[u8]) -> Option<String> {
-    let view = std::str::from_utf8(view).ok()?;
-    Some(asobi_wire::envelope::frame_raw("match.state", None, view))
 }
 
 fn json<T: Serialize + ?Sized>(value: &T) -> String {
@@ -700,15 +423,4 @@ fn json<T: Serialize + ?Sized>(value: &T) -> String {
 
 fn empty_context() -> Box<RawValue> {
     RawValue::from_string("{}".into()).expect("an empty object is JSON")
-}
-
-fn vote_fault(message: String) -> ScriptFault {
-    ScriptFault {
-        callback: "vote_requested".into(),
-        script: String::new(),
-        line: None,
-        kind: FaultKind::RuntimeError,
-        message,
-        player: None,
-    }
 }
