@@ -36,7 +36,7 @@ pub enum Error {
     #[error("cannot be sent: {0}")]
     Encode(serde_json::Error),
     /// The network failed.
-    #[error("network: {0}")]
+    #[error("network: {}", chain(.0.as_ref()))]
     Network(Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -77,6 +77,13 @@ impl From<ServerError> for Error {
     fn from(error: ServerError) -> Self {
         Self::Server(Box::new(error))
     }
+}
+
+/// The error and what caused it, on one line: the outermost alone says "client error (Connect)".
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.join(": ")
 }
 
 /// How a socket ended.

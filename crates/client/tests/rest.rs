@@ -100,4 +100,5 @@ async fn nobody_there_is_a_network_error() {
     drop(listener);
     let error = Api::new(&url).unwrap().login("x", "y").await.unwrap_err();
     assert!(matches!(error, Error::Network(_)), "{error}");
+    assert!(error.to_string().contains("refused"), "{error}");
 }
