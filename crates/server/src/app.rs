@@ -66,7 +66,7 @@ impl App {
         let bus = Bus::default();
         let game = Game::load(&config, game_dir)?;
         check_guests(&config, &game)?;
-        let host = Host::new(bus.clone(), Directory::default(), config.lua.dev_errors);
+        let host = Host::new(bus.clone(), Directory::default(), config.lua.clone());
         let matches = Matches::start(&config, game.clone(), host, db.clone())?;
         let matchmaking = Matchmaking::start(
             &config.matchmaker,

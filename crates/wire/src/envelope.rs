@@ -172,6 +172,14 @@ pub fn error_frame(cid: Option<&str>, error: &ApiError) -> String {
     frame("error", cid, &error.socket_payload())
 }
 
+/// The frames of something a game script produced: `module.<name>`, and before it, for SDKs from
+/// before that name, `game.<name>` with the same payload.
+pub fn module_frames(name: &str, payload: &str, with_legacy: bool) -> Vec<String> {
+    let legacy = with_legacy.then(|| frame_raw(&format!("game.{name}"), None, payload));
+    let current = frame_raw(&format!("module.{name}"), None, payload);
+    legacy.into_iter().chain([current]).collect()
+}
+
 fn open(out: &mut String, kind: &str, cid: Option<&str>) {
     out.push_str("{\"type\":\"");
     debug_assert!(!kind.contains(['"', '\\']), "frame types need no escaping");

@@ -41,6 +41,8 @@ pub struct MatchSettings {
     pub snapshot_interval_ms: u64,
     /// How long a match waits for its players before it gives up, in milliseconds.
     pub waiting_timeout_ms: u64,
+    /// Also send `game.message`, the name before `module.message`.
+    pub legacy_game_frames: bool,
     /// How long a finished match can still be asked about, in milliseconds.
     pub linger_ms: u64,
 }
@@ -51,6 +53,7 @@ impl Default for MatchSettings {
             reconnect_grace_ms: 30_000,
             snapshot_interval_ms: 750,
             waiting_timeout_ms: 60_000,
+            legacy_game_frames: true,
             linger_ms: 5_000,
         }
     }

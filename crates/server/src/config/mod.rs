@@ -260,7 +260,7 @@ impl Default for MatchesConfig {
 }
 
 /// Game scripts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LuaConfig {
     /// Watch the game folder and change running matches when a script is saved. On in `dev`.
@@ -268,6 +268,19 @@ pub struct LuaConfig {
     /// Send script errors to connected clients as `module.error`. On in `dev`; errors show
     /// script internals, so leave it off in production.
     pub dev_errors: bool,
+    /// Also send `game.message` and `game.error`, the names before `module.message` and
+    /// `module.error`, to SDKs that know no others. Off halves that traffic.
+    pub legacy_game_frames: bool,
+}
+
+impl Default for LuaConfig {
+    fn default() -> Self {
+        Self {
+            reload: false,
+            dev_errors: false,
+            legacy_game_frames: true,
+        }
+    }
 }
 
 /// What the server writes to its log.

@@ -15,8 +15,8 @@ struct ModuleError<'a> {
     kind: asobi_game::logic::FaultKind,
 }
 
-/// The `module.error` frame of a fault.
-pub fn frame(fault: &ScriptFault) -> String {
+/// The `module.error` frames of a fault.
+pub fn frames(fault: &ScriptFault, with_legacy: bool) -> Vec<String> {
     let payload = ModuleError {
         module: "lua",
         callback: &fault.callback,
@@ -25,7 +25,8 @@ pub fn frame(fault: &ScriptFault) -> String {
         line: fault.line,
         kind: fault.kind,
     };
-    asobi_wire::envelope::frame("module.error", None, &payload)
+    let payload = serde_json::to_string(&payload).expect("plain data");
+    asobi_wire::envelope::module_frames("error", &payload, with_legacy)
 }
 
 /// Writes a fault to the log.

@@ -16,7 +16,7 @@ use parking_lot::RwLock;
 
 use crate::accounts::Accounts;
 use crate::cluster::Bus;
-use crate::config::Config;
+use crate::config::{Config, LuaConfig};
 
 /// The game. Cheap to clone.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ pub struct Game {
 struct Shared {
     source: ScriptSource,
     budgets: LuaSettings,
-    dev_errors: bool,
+    lua: LuaConfig,
     declared: RwLock<Declared>,
 }
 
@@ -57,7 +57,7 @@ impl Game {
         let shared = Shared {
             source,
             budgets: config.budgets.clone(),
-            dev_errors: config.lua.dev_errors,
+            lua: config.lua.clone(),
             declared: RwLock::new(Declared::from(manifest)),
         };
         Ok(Self {
@@ -137,8 +137,10 @@ impl Game {
     fn report(&self, faults: &[ScriptFault], bus: &Bus) {
         for fault in faults {
             faults::log("", None, fault);
-            if self.shared.dev_errors {
-                bus.event_to_everyone(faults::frame(fault));
+            if self.shared.lua.dev_errors {
+                for frame in faults::frames(fault, self.shared.lua.legacy_game_frames) {
+                    bus.event_to_everyone(frame);
+                }
             }
         }
     }

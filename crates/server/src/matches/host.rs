@@ -11,6 +11,7 @@ use asobi_game::{MatchId, PlayerId};
 use parking_lot::Mutex;
 
 use crate::cluster::{Bus, Directory};
+use crate::config::LuaConfig;
 use crate::game::faults;
 
 use super::store::Store;
@@ -23,18 +24,18 @@ pub struct Host {
     bus: Bus,
     directory: Directory,
     store: Option<Store>,
-    dev_errors: bool,
+    lua: LuaConfig,
     pushed: Mutex<HashMap<MatchId, Instant>>,
 }
 
 impl Host {
-    /// A host that delivers over `bus`. With `dev_errors` players see script errors.
-    pub fn new(bus: Bus, directory: Directory, dev_errors: bool) -> Self {
+    /// A host that delivers over `bus`; `lua` says whether players see script errors.
+    pub fn new(bus: Bus, directory: Directory, lua: LuaConfig) -> Self {
         Self {
             bus,
             directory,
             store: None,
-            dev_errors,
+            lua,
             pushed: Mutex::default(),
         }
     }
@@ -115,8 +116,10 @@ impl MatchHost for Host {
         faults::log(&origin.mode, Some(&origin.match_id), fault);
         // Whoever watches the folder tells everybody about a save that does not load.
         let told_already = fault.callback == "reload";
-        if self.dev_errors && !told_already && self.may_push_fault(&origin.match_id) {
-            self.bus.event_to_all(players, faults::frame(fault));
+        if self.lua.dev_errors && !told_already && self.may_push_fault(&origin.match_id) {
+            for frame in faults::frames(fault, self.lua.legacy_game_frames) {
+                self.bus.event_to_all(players, frame);
+            }
         }
     }
 

@@ -237,6 +237,7 @@ fn settings(config: &Config) -> MatchSettings {
         reconnect_grace_ms: config.matches.reconnect_grace_seconds * 1_000,
         snapshot_interval_ms: config.matches.snapshot_interval_ms,
         waiting_timeout_ms: config.matches.waiting_timeout_seconds * 1_000,
+        legacy_game_frames: config.lua.legacy_game_frames,
         ..MatchSettings::default()
     }
 }

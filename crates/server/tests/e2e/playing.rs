@@ -55,6 +55,8 @@ async fn events_and_messages_reach_who_they_are_for() {
             .json();
         assert_eq!(said, json!({"text": "ahoy"}));
     }
+    let legacy = b.client.next_of("game.message", SOON).await.unwrap().json();
+    assert_eq!(legacy, json!({"module": "lua", "message": "psst"}));
     let message = b
         .client
         .next_of("module.message", SOON)

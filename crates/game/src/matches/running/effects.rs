@@ -55,8 +55,10 @@ impl Match {
             return;
         };
         let payload = format!("{{\"module\":\"lua\",\"message\":{message}}}");
-        let frame = asobi_wire::envelope::frame_raw("module.message", None, &payload);
-        self.host.send_event(std::slice::from_ref(to), frame);
+        let legacy = self.settings.legacy_game_frames;
+        for frame in asobi_wire::envelope::module_frames("message", &payload, legacy) {
+            self.host.send_event(std::slice::from_ref(to), frame);
+        }
     }
 
     pub(super) async fn add_bot(&mut self, name: &str, now: u64) {
