@@ -195,7 +195,7 @@ impl Connection {
         };
         match envelope.kind.as_ref() {
             "session.heartbeat" => return self.heartbeat(socket, &envelope).await,
-            "match.input" => self.input(&envelope, &Bytes::from(text.clone())),
+            "match.input" => self.input(&envelope),
             "session.connect" => self.sign_in(&envelope),
             // Boxed: these futures are large, and rarely under way.
             _ => Box::pin(self.carry_out(&envelope)).await,
@@ -225,11 +225,11 @@ impl Connection {
         }
     }
 
-    fn input(&mut self, envelope: &Envelope<'_>, text: &Bytes) {
+    fn input(&mut self, envelope: &Envelope<'_>) {
         let Some((player, _)) = &self.session else {
             return self.refuse(envelope.cid(), &ApiError::from_reason("unauthenticated"));
         };
-        let taken = matches::frames::input(&self.services.matches, player, envelope, text);
+        let taken = matches::frames::input(&self.services.matches, player, envelope);
         match taken {
             Ok(()) => {}
             Err(error) if error.reason() == "not_in_match" => self.hint_not_in_match(error),
