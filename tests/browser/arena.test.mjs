@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, SOON, visitor, Window } from "./browser.mjs";
+import { launch, visitor, Window } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
 /** @type {import("playwright-core").Browser} */
@@ -108,17 +108,16 @@ async function sails(window) {
   await page.keyboard.up("KeyW");
 }
 
-/** The mouse aims, its button fires. */
+/** The mouse aims, its button fires: balls fly to the right, where the mouse is. */
 async function fires(window) {
   const { page } = window;
   await page.mouse.move(1000, 360);
   await page.mouse.down();
-  const [, , , , vx, vy] = await window.until("an own cannonball", () => {
+  await window.until("an own cannonball on its way to the right", () => {
     const { s } = arena.state.players[arena.me];
-    return arena.state.balls.find?.(([, slot]) => slot === s);
+    return arena.state.balls.some?.(([, slot, , , vx, vy]) => slot === s && vx > Math.abs(vy));
   });
   await page.mouse.up();
-  assert.ok(vx > Math.abs(vy), `the ball flies to the right, where the mouse is (${vx}, ${vy})`);
 }
 
 /** The second card, and it stays with the ship. */
@@ -126,6 +125,7 @@ async function picksBoon(window, round) {
   await window.screen("boon");
   const cards = window.$("boon-cards").locator("button");
   const card = cards.nth(1);
+  await card.waitFor();
   assert.equal(await cards.count(), 3);
   const id = await card.getAttribute("data-id");
   await card.click();
@@ -137,6 +137,7 @@ async function picksBoon(window, round) {
 /** One card, then another: the tally follows, and the bots' votes show up in it. */
 async function votes(window, round) {
   await window.screen("vote");
+  await window.page.evaluate(() => void (window.outcome = arena.client.votes.next("result", { timeout: 20_000 })));
   const cards = window.$("vote-cards").locator("button");
   await cards.first().waitFor();
   assert.equal(await cards.count(), 3);
@@ -154,7 +155,7 @@ async function votes(window, round) {
     return shown.reduce((a, b) => a + b) > before;
   }, early);
   if (round === 1) await window.shot("6-vote");
-  const { counts, winner } = await window.page.evaluate(() => arena.client.votes.next("result", { timeout: 15_000 }));
+  const { counts, winner } = await window.page.evaluate(() => window.outcome);
   assert.equal(counts[winner], Math.max(...Object.values(counts)));
   const label = await cards.and(window.page.locator(`[data-id=${winner}]`)).locator("strong").textContent();
   return { id: winner, label };

@@ -9,7 +9,7 @@ const SHOTS = join(import.meta.dirname, "shots");
 mkdirSync(SHOTS, { recursive: true });
 
 /** How long anything may take that takes a moment, in milliseconds: on a loaded machine, too. */
-export const SOON = 20_000;
+const SOON = 20_000;
 
 export function launch() {
   return chromium.launch({

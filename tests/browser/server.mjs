@@ -91,16 +91,19 @@ export class Server {
       { cwd: this.#folder, env: { ...env, ...SETTINGS }, stdio: ["ignore", "pipe", "pipe"] },
     );
     const child = this.#process;
-    process.once("exit", () => child.kill("SIGKILL"));
+    const kill = () => child.kill("SIGKILL");
+    process.once("exit", kill);
+    child.once("exit", () => process.off("exit", kill));
     child.stderr.on("data", (data) => (this.#log += data));
-    for await (const line of createInterface({ input: child.stdout })) {
-      const [, url] = line.match(/^listening on (http:\S+)/) ?? [];
-      if (!url) continue;
-      this.url = url;
-      child.stdout.resume();
-      return;
-    }
-    assert.fail(`the server did not start:\n${this.#log}`);
+    const lines = createInterface({ input: child.stdout });
+    this.url = await new Promise((found) => {
+      lines.on("line", (line) => {
+        const [, url] = line.match(/^listening on (http:\S+)/) ?? [];
+        if (url) found(url);
+      });
+      lines.on("close", () => found(""));
+    });
+    assert.ok(this.url, `the server did not start:\n${this.#log}`);
   }
 
   async #end(t) {
