@@ -61,7 +61,8 @@ export class Hud {
   /** A script of the game failed: for whoever is writing it. */
   fault({ callback, script, message, line }) {
     const where = line ? `${script}:${line}` : script;
-    const key = `${where} ${callback} ${message}`;
+    // Not the message: it says how many the server held back, which differs each time.
+    const key = `${where} ${callback}`;
     for (const old of document.querySelectorAll(".toast.fault")) {
       if (old.dataset.key !== key) continue;
       old.dataset.times = String(Number(old.dataset.times) + 1);

@@ -114,6 +114,7 @@ function explain(error) {
     rate_limited: "Too many at once. Try again in a moment.",
     "matchmaker.unknown_mode": "This server does not run the arena.",
   };
+  if (error.reason === "session_displaced") return "You are at sea in another window. This one has struck its flag.";
   return known[error.code] ?? error.message;
 }
 
@@ -217,8 +218,9 @@ client.socket.on("failed", (error) => {
 function enterPhase(state) {
   const before = lastPhase;
   lastPhase = state.phase;
+  // The first state after coming aboard: the view jumps to the ship instead of drifting there.
+  if (!before || state.phase === "countdown") scene.cut();
   if (state.phase === "countdown") {
-    scene.cut();
     lastBeat = 0;
   } else if (state.phase === "playing" && before === "countdown") {
     hud.banner("Fire at will", state.mod_name ?? "", 1.8);

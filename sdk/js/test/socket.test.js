@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WebSocket } from "ws";
 
+import { MemoryStore } from "../index.js";
 import { guest, newClient, withCode } from "./support.js";
 
 test("connects, answers requests by cid, shows every frame to the catch-all", async (t) => {
@@ -112,4 +113,15 @@ test("a server that is not there is tried again and again, slower each time", as
   assert.ok(delays[0] <= 20 && delays[4] >= 30 && delays[4] <= 60, `${delays}`);
   client.close();
   await connecting;
+});
+
+test("a second sign-in takes the place, and the first does not fight for it", async (t) => {
+  const store = new MemoryStore();
+  const first = await guest(t, { store });
+  const failed = first.socket.next("failed", { timeout: 5_000 });
+  const second = await guest(t, { store });
+  assert.equal(second.auth.playerId, first.auth.playerId);
+  assert.equal((await failed).reason, "session_displaced");
+  const still = await second.socket.request("session.heartbeat", {});
+  assert.ok(still.ts > 0);
 });

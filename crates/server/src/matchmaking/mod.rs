@@ -49,8 +49,8 @@ struct Shared {
     bus: Bus,
     matches: Matches,
     queue: Mutex<Queue>,
-    /// How many were waiting when a mode's players were last told.
-    told: Mutex<HashMap<String, usize>>,
+    /// Whose tickets were waiting when a mode's players were last told.
+    told: Mutex<HashMap<String, Vec<String>>>,
 }
 
 /// What a player learns who submits a ticket.
@@ -250,17 +250,19 @@ impl Matchmaking {
         }
     }
 
-    /// Tells a mode's waiting players how many they are, when that has changed.
+    /// Tells a mode's waiting players how many they are, when they are not the same as before.
     fn tell_status(&self, mode: &Mode, waiting: &[Ticket], now: u64) {
         if !mode.queue_status {
             return;
         }
-        let before = self
-            .shared
-            .told
-            .lock()
-            .insert(mode.name.clone(), waiting.len());
-        if before == Some(waiting.len()) || waiting.is_empty() {
+        let ids: Vec<String> = waiting.iter().map(|ticket| ticket.id.clone()).collect();
+        let mut told = self.shared.told.lock();
+        if told.get(&mode.name) == Some(&ids) {
+            return;
+        }
+        told.insert(mode.name.clone(), ids);
+        drop(told);
+        if waiting.is_empty() {
             return;
         }
         let status = QueueStatus {

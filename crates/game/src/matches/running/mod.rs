@@ -243,6 +243,10 @@ impl Match {
         for vote in &self.votes {
             self.host
                 .send_event(to, frame("vote_start", &vote.start_frame(now)));
+            if vote.is_live() {
+                self.host
+                    .send_event(to, frame("vote_tally", &vote.tally(now)));
+            }
         }
     }
 
