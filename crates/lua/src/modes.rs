@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use asobi_game::bots::DEFAULT_NAMES as DEFAULT_BOT_NAMES;
 use asobi_game::logic::{FaultKind, ScriptFault};
 use asobi_game::modes::{BotFill, GameManifest, Mode};
 use mlua::Value;
@@ -29,8 +30,6 @@ const DEFAULT_MODE: &str = "default";
 const MAX_BOT_FILL: i64 = 64;
 /// How long the longest-waiting person waits for bots unless the game says otherwise.
 const FILL_AFTER_MS: u64 = 8_000;
-/// Names of bots whose script has none.
-pub(crate) const DEFAULT_BOT_NAMES: &[&str] = &["Spark", "Blitz", "Volt", "Neon", "Pulse"];
 
 /// A game's modes and the script of each.
 #[derive(Clone, Debug, Default)]
