@@ -7,7 +7,9 @@
 use std::rc::Rc;
 
 use asobi_game::PlayerId;
+use asobi_game::bots::is_bot_name;
 use asobi_game::logic::{Effect, LogLevel};
+use asobi_wire::event::{EventNameError, RESERVED_EVENT_NAMES, check_event_name};
 use bytes::Bytes;
 use mlua::{Lua, MultiValue, Table, Value};
 
@@ -21,27 +23,7 @@ const LOG_CHARS: usize = 500;
 /// Bytes of a log line's structured part.
 const META_BYTES: usize = 2048;
 /// Bytes of a broadcast or a message to one player.
-const MESSAGE_BYTES: usize = 64 << 10;
-
-/// Events the server itself sends under `match.`: a script must not be able to forge one.
-const RESERVED_EVENTS: &[&str] = &[
-    "state",
-    "tick",
-    "ack",
-    "terrain",
-    "list",
-    "left",
-    "joined",
-    "finished",
-    "phase_changed",
-    "matched",
-    "matchmaker_failed",
-    "matchmaker_expired",
-    "vote_start",
-    "vote_tally",
-    "vote_result",
-    "vote_vetoed",
-];
+const MESSAGE_BYTES: usize = asobi_wire::MAX_BROADCAST_BYTES;
 
 /// Gives the VM its `game`.
 pub(crate) fn install(lua: &Lua, context: &Rc<Context>) -> mlua::Result<()> {
@@ -176,15 +158,15 @@ fn broadcast(lua: &Lua, context: &Context, args: &[Value]) -> Answer {
         _ => return Err("broadcast requires (event, payload)".into()),
     };
     let event = text(event).ok_or("broadcast requires (event, payload)")?;
-    if RESERVED_EVENTS.contains(&event.as_str()) {
-        let reserved = RESERVED_EVENTS.join(", ");
-        return Err(format!(
-            "broadcast event name \"{event}\" is reserved by asobi ({reserved})"
-        ));
-    }
-    if !is_name(&event, 64) {
-        return Err("broadcast event name must be 1-64 chars of [A-Za-z0-9_-]".into());
-    }
+    check_event_name(&event).map_err(|error| match error {
+        EventNameError::Reserved => {
+            let reserved = RESERVED_EVENT_NAMES.join(", ");
+            format!("broadcast event name \"{event}\" is reserved by asobi ({reserved})")
+        }
+        EventNameError::Length | EventNameError::Character => {
+            "broadcast event name must be 1-64 chars of [A-Za-z0-9_-]".into()
+        }
+    })?;
     // A payload is an object: a list or a scalar cannot become one.
     let payload = match payload {
         Value::Table(_) => to_json(lua, payload, MESSAGE_BYTES, false)
@@ -234,7 +216,7 @@ fn add_bot(_: &Lua, context: &Context, args: &[Value]) -> Answer {
         return Err("bots.add requires (name)".into());
     };
     let name = text(name).ok_or("bots.add requires (name)")?;
-    if !is_name(&name, 32) {
+    if !is_bot_name(&name) {
         return Err("bot name must be 1-32 chars of [A-Za-z0-9_-]".into());
     }
     context.push(Effect::AddBot(name));
@@ -248,12 +230,4 @@ fn remove_bot(_: &Lua, context: &Context, args: &[Value]) -> Answer {
     let id = text(id).ok_or("bots.remove requires (bot_id)")?;
     context.push(Effect::RemoveBot(id));
     Ok(true)
-}
-
-/// `[A-Za-z0-9_-]{1,longest}`.
-pub(crate) fn is_name(name: &str, longest: usize) -> bool {
-    (1..=longest).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }

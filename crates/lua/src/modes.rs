@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use asobi_game::bots::DEFAULT_NAMES as DEFAULT_BOT_NAMES;
+use asobi_game::bots::is_bot_name;
 use asobi_game::logic::{FaultKind, ScriptFault};
 use asobi_game::modes::{BotFill, GameManifest, Mode};
 use mlua::Value;
@@ -303,7 +304,7 @@ pub(crate) fn names_of(vm: &Vm) -> Vec<String> {
             Value::String(name) => Some(name.to_string_lossy()),
             _ => None,
         })
-        .filter(|name| api::is_name(name, 32))
+        .filter(|name| is_bot_name(name))
         .collect();
     if names.is_empty() {
         default_names()
