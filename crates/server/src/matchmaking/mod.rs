@@ -294,13 +294,7 @@ fn bot_ids(fill: &BotFill, count: usize) -> Vec<PlayerId> {
     let mut rng = rand::rng();
     let name = |at: usize| {
         let own = fill.names.get(at).cloned();
-        let default = || bots::DEFAULT_NAMES.get(at).map(|name| (*name).to_owned());
-        let named = if fill.names.is_empty() {
-            default()
-        } else {
-            own
-        };
-        named.unwrap_or_else(|| (at + 1).to_string())
+        own.unwrap_or_else(|| (at + 1).to_string())
     };
     (0..count.min(bots::MAX_BOTS))
         .map(|at| bots::bot_id(&name(at), &mut rng))
