@@ -16,4 +16,5 @@ pub mod game;
 pub mod matches;
 pub mod matchmaking;
 pub mod session;
+pub mod text;
 pub mod votes;

@@ -59,12 +59,19 @@ codes! {
     NotFound = "not_found", 404, "There is nothing at this address.";
     MethodNotAllowed = "method_not_allowed", 405, "This address does not take this method.";
     ValidationFailed = "validation_failed", 422, "Some fields are not valid; `details` names them.";
+    ClientGateDenied = "client_gate_denied", 403, "The gate before registration turned this request away; see `details.reason`.";
     NotReady = "not_ready", 503, "The server is starting or stopping; try again shortly.";
 
     RegistrationClosed = "auth.registration_closed", 403, "New players are not being accepted here.";
     PasswordRegistrationDisabled = "auth.password_registration_disabled", 403, "New players sign up through a provider here.";
     UsernameTaken = "auth.username_taken", 409, "Another player has this username.";
     InvalidCredentials = "auth.invalid_credentials", 401, "No such username and password.";
+    UnsupportedProvider = "auth.unsupported_provider", 401, "No provider of this name is configured here.";
+    ProviderRejected = "auth.provider_rejected", 401, "The provider did not vouch for this token; see `details.reason`.";
+    ProviderAlreadyLinked = "auth.provider_already_linked", 409, "This provider account belongs to another player.";
+    AlreadyRegistering = "auth.already_registering", 409, "Another sign-in is making this player right now; try again.";
+    IdentityNotFound = "auth.identity_not_found", 404, "No account of this provider is linked.";
+    LastAuthMethod = "auth.last_auth_method", 422, "Without this provider there would be no way left to sign in.";
     GuestDisabled = "guest.disabled", 403, "Guests are not enabled here.";
     GuestInvalidDeviceId = "guest.invalid_device_id", 400, "`device_id` must be 1 to 255 bytes.";
     GuestWeakDeviceSecret = "guest.weak_device_secret", 400, "`device_secret` must be base64 of 32 to 128 bytes.";
@@ -75,7 +82,54 @@ codes! {
     GuestCapacityReached = "guest.capacity_reached", 503, "There is no room for more guests.";
     GuestDeviceAlreadyRegistered = "guest.device_already_registered", 409, "This device was registered a moment ago; try again to resume it.";
     GuestNotUnclaimed = "guest.not_unclaimed", 409, "Only a guest without a real account can be upgraded.";
+    GuestUnavailable = "guest.unavailable", 503, "Guests cannot be counted right now; try again shortly.";
     PlayerNotFound = "player.not_found", 404, "There is no such player.";
+    PlayerConfirmationFailed = "player.confirmation_failed", 403, "The password is not this account's; nothing was deleted.";
+    PlayerCredentialsChanged = "player.credentials_changed", 409, "The account's password changed meanwhile; nothing was deleted.";
+    PlayerEraseFailed = "player.erase_failed", 500, "The account could not be erased; nothing was deleted.";
+
+    CannotFriendSelf = "social.cannot_friend_self", 400, "One cannot be one's own friend.";
+    FriendNotFound = "social.friend_not_found", 404, "There is no player with this friend id.";
+    FriendshipNotFound = "social.friendship_not_found", 404, "There is nothing between these players.";
+    FriendLimitReached = "social.friend_limit_reached", 409, "The list of friends, requests and blocks is full.";
+    SocialBlocked = "social.blocked", 403, "This player does not take requests from the sender.";
+    GroupNotFound = "social.group_not_found", 404, "There is no group with this id.";
+    GroupClosed = "social.group_closed", 403, "This group takes new members by invitation only.";
+    GroupFull = "social.group_full", 409, "The group has as many members as it takes.";
+    GroupLimitReached = "social.group_limit_reached", 409, "The player is in as many groups as allowed.";
+    AlreadyMember = "social.already_member", 409, "The player is a member already.";
+    InvalidRole = "social.invalid_role", 400, "A role is `admin`, `moderator` or `member`.";
+    MemberNotFound = "social.member_not_found", 404, "The group has no such member.";
+    InviteNotFound = "social.invite_not_found", 404, "There is no such invitation or request.";
+
+    ChatInvalidChannelId = "chat.invalid_channel_id", 400, "There is no channel of this form.";
+    ChatTooManyChannels = "chat.too_many_channels", 429, "The connection is in as many channels as allowed.";
+    ChatContentEmpty = "chat.content_empty", 400, "A message needs `content`.";
+    ChatContentTooLarge = "chat.content_too_large", 413, "The message is over the size limit.";
+    ChatInvalidContent = "chat.invalid_content", 400, "`content` must be text without control characters.";
+    ChatSlowMode = "chat.slow_mode", 429, "This channel takes one message in a while; see `details.retry_after`.";
+    ChatRefused = "chat.refused", 403, "The game does not let this message through; see `details.reason`.";
+    DmBlocked = "dm.blocked", 403, "The recipient does not take messages from the sender.";
+    DmContentEmpty = "dm.content_empty", 400, "A message needs `content`.";
+    DmContentTooLarge = "dm.content_too_large", 413, "The message is over the size limit.";
+    DmInvalidContent = "dm.invalid_content", 400, "`content` must be text without control characters.";
+    DmRecipientNotFound = "dm.recipient_not_found", 404, "There is no player with this recipient id.";
+    PresenceInvalidStatus = "presence.invalid_status", 400, "`status` must be 1 to 64 bytes of text without control characters.";
+    NotificationNotFound = "notification.not_found", 404, "There is no such notification.";
+
+    SaveNotFound = "save.not_found", 404, "There is no save in this slot.";
+    SaveInvalidSlot = "save.invalid_slot", 400, "A slot's name must be 1 to 64 bytes without control characters.";
+    SaveTooLarge = "save.too_large", 413, "The save is over the size limit.";
+    SaveVersionConflict = "save.version_conflict", 409, "The slot was written meanwhile; see `details.current_version`.";
+    SaveSlotLimitReached = "save.slot_limit_reached", 409, "The player has no free save slot.";
+    StorageNotFound = "storage.not_found", 404, "There is no object at this collection and key.";
+    StorageForbidden = "storage.forbidden", 403, "The object's permissions do not allow this.";
+    StorageValueTooLarge = "storage.value_too_large", 413, "The value is over the size limit.";
+    StorageInvalidPerm = "storage.invalid_perm", 400, "`read_perm` and `write_perm` must be `public` or `owner`.";
+    StorageInvalidKey = "storage.invalid_key", 400, "A collection and a key must be 1 to 128 bytes without control characters.";
+    StorageInvalidRequest = "storage.invalid_request", 400, "The body must be an object.";
+    StorageVersionConflict = "storage.version_conflict", 409, "The object was written meanwhile; see `details.current_version`.";
+    StorageLimitReached = "storage.limit_reached", 409, "The player owns as many objects as allowed.";
 
     MatchmakerUnknownMode = "matchmaker.unknown_mode", 400, "There is no game mode of this name.";
     MatchmakerQueueFull = "matchmaker.queue_full", 503, "The queue is full; try again shortly.";
@@ -113,6 +167,15 @@ const REASONS: &[(&str, Code)] = &[
     ("join_refused", Code::MatchJoinRefused),
     ("unknown_mode", Code::MatchmakerUnknownMode),
     ("queue_full", Code::MatchmakerQueueFull),
+    ("invalid_channel_id", Code::ChatInvalidChannelId),
+    ("too_many_channels", Code::ChatTooManyChannels),
+    ("slow_mode", Code::ChatSlowMode),
+    ("message_refused", Code::ChatRefused),
+    ("blocked", Code::DmBlocked),
+    ("content_empty", Code::DmContentEmpty),
+    ("content_too_large", Code::DmContentTooLarge),
+    ("recipient_not_found", Code::DmRecipientNotFound),
+    ("invalid_status", Code::PresenceInvalidStatus),
 ];
 
 /// A failure as a client sees it.

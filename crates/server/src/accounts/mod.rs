@@ -26,6 +26,7 @@ use asobi_game::PlayerId;
 use asobi_wire::Code;
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use self::admission::Admission;
 use self::guests::Guests;
@@ -56,7 +57,7 @@ pub struct Accounts {
 }
 
 /// A registration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct NewPlayer {
     /// The name to sign in with, unique.
     pub username: String,
@@ -64,6 +65,7 @@ pub struct NewPlayer {
     pub password: String,
     /// What others see; the username if none is given.
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub display_name: Option<Value>,
 }
 
@@ -122,13 +124,12 @@ impl Accounts {
         let display_name = display_name(&new);
         let mut fields = validate::credentials(&new.username, &new.password);
         let shown = display_name.ok_or("must be text");
-        fields.check("display_name", shown.and_then(validate::display_name));
+        let name = fields.take("display_name", shown.and_then(validate::display_name));
         fields.finish()?;
 
         let hash = self.passwords.hash(&new.password).await?;
         let now = db_now();
-        let name = display_name.unwrap_or(&new.username);
-        let player = store::new_player(&new.username, name, Some(hash), now);
+        let player = store::new_player(&new.username, &name, Some(hash), now);
         let tx = self.db.write().await.map_err(database)?;
         store::add_player(&tx, &player).await.map_err(|error| {
             match store::is_duplicate(&error) {
@@ -196,11 +197,11 @@ fn milliseconds(count: u64, each: i64) -> i64 {
         .saturating_mul(each)
 }
 
-/// The display name, trimmed. None: it is not text.
+/// The display name. None: it is not text.
 fn display_name(new: &NewPlayer) -> Option<&str> {
     match &new.display_name {
         None | Some(Value::Null) => Some(&new.username),
-        Some(Value::String(name)) => Some(name.trim()),
+        Some(Value::String(name)) => Some(name),
         Some(_) => None,
     }
 }

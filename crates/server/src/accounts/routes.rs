@@ -1,35 +1,46 @@
 //! The REST routes of accounts: `/api/v1/auth/...`.
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::response::Json;
-use axum::routing::post;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{Accounts, NewPlayer, SignedIn};
 use crate::edge::caller::Caller;
 use crate::edge::error::Failure;
 use crate::edge::json::Body;
+use crate::edge::openapi::{Failures, Success};
 
 type Answer<T> = Result<Json<T>, Failure>;
 
 /// The routes, below `/api/v1`.
-pub fn routes(accounts: Accounts) -> Router {
-    Router::new()
-        .route("/auth/register", post(register))
-        .route("/auth/login", post(login))
-        .route("/auth/refresh", post(refresh))
-        .route("/auth/logout", post(logout))
-        .route("/auth/guest", post(guest))
-        .route("/auth/guest/upgrade", post(upgrade))
+pub fn routes(accounts: Accounts) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(login))
+        .routes(routes!(refresh))
+        .routes(routes!(logout))
+        .routes(routes!(guest))
+        .routes(routes!(upgrade))
         .with_state(accounts)
 }
 
+/// Creates an account and signs in.
+#[utoipa::path(
+    post,
+    path = "/auth/register",
+    tag = "auth",
+    security(()),
+    request_body = NewPlayer,
+    responses((status = 200, body = SignedIn), Failures)
+)]
 async fn register(
     State(accounts): State<Accounts>,
     Body(new): Body<NewPlayer>,
@@ -37,12 +48,21 @@ async fn register(
     Ok(Json(accounts.register(new).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Credentials {
     username: String,
     password: String,
 }
 
+/// Signs in by name and password.
+#[utoipa::path(
+    post,
+    path = "/auth/login",
+    tag = "auth",
+    security(()),
+    request_body = Credentials,
+    responses((status = 200, body = SignedIn), Failures)
+)]
 async fn login(
     State(accounts): State<Accounts>,
     Body(body): Body<Credentials>,
@@ -51,27 +71,46 @@ async fn login(
     Ok(Json(signed_in))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Refresh {
     refresh_token: String,
 }
 
+/// Exchanges a refresh token for a new pair, once.
+#[utoipa::path(
+    post,
+    path = "/auth/refresh",
+    tag = "auth",
+    security(()),
+    request_body = Refresh,
+    responses((status = 200, body = SignedIn), Failures)
+)]
 async fn refresh(State(accounts): State<Accounts>, Body(body): Body<Refresh>) -> Answer<SignedIn> {
     Ok(Json(accounts.refresh(&body.refresh_token).await?))
 }
 
+/// Ends the sessions of the tokens that come along.
+///
 /// Answers alike whatever was sent: a client that signs out is done either way, and nobody
 /// learns which token was good.
+#[utoipa::path(
+    post,
+    path = "/auth/logout",
+    tag = "auth",
+    security(()),
+    request_body = Option<Refresh>,
+    responses((status = 200, body = Success), Failures)
+)]
 async fn logout(
     State(accounts): State<Accounts>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Answer<Value> {
+) -> Answer<Success> {
     let body = body.unwrap_or_default();
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let refresh_token = body["refresh_token"].as_str();
     accounts.logout(refresh_token, bearer(&headers)).await?;
-    Ok(Json(json!({"success": true})))
+    Ok(Success::json())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -82,12 +121,21 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         .strip_prefix("Bearer ")
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct DeviceCredentials {
     device_id: String,
     device_secret: String,
 }
 
+/// Signs a device in: the guest it has been before, or a new one.
+#[utoipa::path(
+    post,
+    path = "/auth/guest",
+    tag = "auth",
+    security(()),
+    request_body = DeviceCredentials,
+    responses((status = 200, body = SignedIn), Failures)
+)]
 async fn guest(
     State(accounts): State<Accounts>,
     Body(body): Body<DeviceCredentials>,
@@ -96,6 +144,14 @@ async fn guest(
     Ok(Json(signed_in))
 }
 
+/// Gives a guest a name and a password.
+#[utoipa::path(
+    post,
+    path = "/auth/guest/upgrade",
+    tag = "auth",
+    request_body = Credentials,
+    responses((status = 200, body = SignedIn), Failures)
+)]
 async fn upgrade(
     State(accounts): State<Accounts>,
     caller: Caller,

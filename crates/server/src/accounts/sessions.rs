@@ -3,6 +3,7 @@
 use asobi_wire::Code;
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::store::{self, Player, RefreshRow};
 use super::{Accounts, tokens};
@@ -10,7 +11,7 @@ use crate::clock::db_now;
 use crate::edge::error::{Outcome, database};
 
 /// What a sign-in answers with.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SignedIn {
     /// The player.
     pub player_id: String,

@@ -1,30 +1,6 @@
 //! What usernames, passwords, display names and device credentials may look like.
 
-use asobi_wire::{ApiError, Code};
-use serde_json::{Map, Value};
-
-use crate::edge::error::Outcome;
-
-/// Errors by field, for a form to show beside its inputs.
-#[derive(Default)]
-pub(super) struct Fields(Map<String, Value>);
-
-impl Fields {
-    /// Checks one field. A problem is a sentence that reads on from the field's name.
-    pub(super) fn check(&mut self, field: &str, result: Result<(), &'static str>) {
-        if let Err(problem) = result {
-            self.0.insert(field.to_owned(), Value::from(vec![problem]));
-        }
-    }
-
-    /// `validation_failed` with every field that did not pass.
-    pub(super) fn finish(self) -> Outcome<()> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        Err(ApiError::from(Code::ValidationFailed).with("fields", self.0))
-    }
-}
+use crate::edge::fields::Fields;
 
 /// A new account's username and password.
 pub(super) fn credentials(name: &str, secret: &str) -> Fields {
@@ -54,30 +30,15 @@ fn password(secret: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// 1 to 64 characters that show, already trimmed. What others see next to their own names must
-/// not break lines or turn the text around it.
-pub(super) fn display_name(name: &str) -> Result<(), &'static str> {
-    if name.chars().any(is_invisible_control) {
-        return Err("may not have control characters");
-    }
-    if !(1..=64).contains(&name.chars().count()) {
-        return Err("must be 1 to 64 characters long");
-    }
-    Ok(())
-}
-
-/// Control characters, line and paragraph separators, and the marks that change the direction
-/// of text.
-fn is_invisible_control(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
-        )
+/// 1 to 64 characters that show, normalised.
+pub(super) fn display_name(name: &str) -> Result<String, &'static str> {
+    crate::text::name(name, 1, 64)
 }
 
 #[cfg(test)]
 mod tests {
+    use asobi_wire::Code;
+
     use super::*;
 
     #[test]
@@ -96,23 +57,6 @@ mod tests {
         assert!(password(&"ä".repeat(128)).is_ok());
         assert!(password(&"ä".repeat(129)).is_err());
         assert!(password("1234567").is_err());
-    }
-
-    #[test]
-    fn display_names_show_and_do_not_turn_their_surroundings() {
-        for good in ["A", "Ada Lovelace", "エイダ", "عايدة", "🦊"] {
-            assert!(display_name(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "a\nb",
-            "a\0",
-            "\u{202E}ada",
-            "\u{2066}ada",
-            &"x".repeat(65),
-        ] {
-            assert!(display_name(bad).is_err(), "{bad:?}");
-        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The edge: HTTP and WebSocket. It knows the domains; the domains do not know it, save for
-//! the small vocabulary their routes and frames are written in ([`error`], [`json`],
-//! [`reply`], [`caller`]).
+//! the small vocabulary their routes and frames are written in ([`error`],
+//! [`fields`], [`json`], [`params`], [`reply`], [`caller`], [`openapi`]).
 //!
 //! * [`router`]: every address the server answers.
 //! * [`socket`]: one WebSocket connection; [`dispatch`]: which domain a frame goes to.
@@ -9,10 +9,13 @@
 pub mod caller;
 pub mod dispatch;
 pub mod error;
+pub mod fields;
 pub mod files;
 pub mod guard;
 pub mod json;
 pub mod limits;
+pub mod openapi;
+pub mod params;
 pub mod reply;
 pub mod router;
 pub mod socket;

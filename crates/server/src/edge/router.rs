@@ -12,13 +12,14 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::Services;
 use crate::{accounts, matches, matchmaking, votes};
 
 use super::error::Failure;
 use super::socket::{OVERSIZE_FACTOR, READ_BUFFER_BYTES};
-use super::{files, guard, socket};
+use super::{files, guard, openapi, socket};
 
 /// What a page of ours may load: itself, and sockets. A game's client is plain modules.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; \
@@ -38,13 +39,17 @@ pub fn router(services: Arc<Services>, client: Option<&Path>) -> Router {
     security_headers(router)
 }
 
+/// The REST API, and the document that describes it.
 fn api(services: Arc<Services>) -> Router {
     let body_limit = DefaultBodyLimit::max(services.config.limits.body_bytes);
-    Router::new()
+    let (routes, document) = OpenApiRouter::with_openapi(openapi::empty())
         .merge(accounts::routes::routes(services.accounts.clone()))
         .merge(matchmaking::routes::routes(services.matchmaking.clone()))
         .merge(matches::routes::routes(services.matches.clone()))
         .merge(votes::routes::routes(services.votes.clone()))
+        .split_for_parts();
+    routes
+        .merge(openapi::route(&document))
         .fallback(|| async { Failure::from(Code::NotFound) })
         .method_not_allowed_fallback(|| async { Failure::from(Code::MethodNotAllowed) })
         .layer(body_limit)

@@ -1,27 +1,39 @@
 //! `GET /api/v1/matches`, `/matches/live` and `/matches/{id}`.
 
 use asobi_game::matches::{MatchInfo, Status};
-use axum::extract::{Path, Query, State};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::Json;
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::edge::caller::Caller;
 use crate::edge::error::Failure;
+use crate::edge::openapi::Failures;
+use crate::edge::params::{Path, Query};
 
 use super::Matches;
 use super::store::RecordFilter;
 
 /// The domain's routes, below `/api/v1`.
-pub fn routes(matches: Matches) -> Router {
-    Router::new()
-        .route("/matches", get(finished))
-        .route("/matches/live", get(live))
-        .route("/matches/{id}", get(one))
+pub fn routes(matches: Matches) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(finished))
+        .routes(routes!(live))
+        .routes(routes!(one))
         .with_state(matches)
 }
 
+/// Finished matches, newest first.
+#[utoipa::path(
+    get,
+    path = "/matches",
+    tag = "matches",
+    params(RecordFilter),
+    responses((status = 200, body = Value), Failures)
+)]
 async fn finished(
     State(matches): State<Matches>,
     _caller: Caller,
@@ -30,7 +42,8 @@ async fn finished(
     Ok(Json(json!({ "matches": matches.records(&filter).await? })))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct LiveFilter {
     mode: Option<String>,
     has_capacity: Option<String>,
@@ -51,6 +64,14 @@ impl LiveFilter {
     }
 }
 
+/// Matches that run now and are listed.
+#[utoipa::path(
+    get,
+    path = "/matches/live",
+    tag = "matches",
+    params(LiveFilter),
+    responses((status = 200, body = Value), Failures)
+)]
 async fn live(
     State(matches): State<Matches>,
     _caller: Caller,
@@ -74,6 +95,14 @@ fn listing(info: &MatchInfo) -> Value {
     })
 }
 
+/// One finished match.
+#[utoipa::path(
+    get,
+    path = "/matches/{id}",
+    tag = "matches",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Value), Failures)
+)]
 async fn one(
     State(matches): State<Matches>,
     _caller: Caller,

@@ -22,6 +22,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::clock;
 use crate::db::Db;
 use crate::edge::error::{Outcome, database};
+use crate::edge::params::Limit;
 use crate::votes;
 
 use super::entities::{records, snapshots, stats};
@@ -59,14 +60,17 @@ struct Waiting {
 }
 
 /// Which finished matches to list.
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct RecordFilter {
     /// Only this mode.
     pub mode: Option<String>,
     /// Only this status.
     pub status: Option<String>,
     /// How many, 1 to 200.
-    pub limit: Option<String>,
+    #[serde(default)]
+    #[param(value_type = Option<u64>)]
+    pub limit: Limit,
 }
 
 impl Store {
@@ -209,11 +213,6 @@ impl Store {
 
     /// Finished matches, newest first.
     pub async fn records(&self, filter: &RecordFilter) -> Outcome<Vec<Value>> {
-        let limit = filter
-            .limit
-            .as_deref()
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(50);
         let mut query = records::Entity::find();
         if let Some(mode) = &filter.mode {
             query = query.filter(records::Column::Mode.eq(mode));
@@ -223,7 +222,7 @@ impl Store {
         }
         let newest = query
             .order_by_desc(records::Column::InsertedAt)
-            .limit(u64::clamp(limit, 1, 200));
+            .limit(filter.limit.0);
         let rows = newest.all(self.db.read()).await.map_err(database)?;
         Ok(rows.into_iter().map(|row| row.shown()).collect())
     }

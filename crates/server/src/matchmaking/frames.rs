@@ -4,6 +4,7 @@ use asobi_game::PlayerId;
 use asobi_wire::{ApiError, Code, Envelope};
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::edge::error::Outcome;
 use crate::edge::reply::Reply;
@@ -21,7 +22,7 @@ pub(super) fn no_properties() -> Value {
 }
 
 /// A ticket as a client submits it, over the socket or REST.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(super) struct Add {
     #[serde(default = "default_mode")]
     pub(super) mode: String,

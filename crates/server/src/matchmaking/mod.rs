@@ -21,6 +21,7 @@ use asobi_wire::{ApiError, Code};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::clock;
 use crate::cluster::Bus;
@@ -54,7 +55,7 @@ struct Shared {
 }
 
 /// What a player learns who submits a ticket.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Queued {
     ticket_id: String,
     status: &'static str,

@@ -1,25 +1,36 @@
 //! `POST /api/v1/matchmaker` and `GET`/`DELETE /api/v1/matchmaker/{ticket_id}`.
 
-use axum::extract::{Path, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use serde_json::{Value, json};
+use axum::Json;
+use axum::extract::State;
+use serde_json::Value;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::edge::caller::Caller;
 use crate::edge::error::Failure;
 use crate::edge::json::Body;
+use crate::edge::openapi::{Failures, Success};
+use crate::edge::params::Path;
 
 use super::frames::Add;
 use super::{Matchmaking, Queued};
 
 /// The domain's routes, below `/api/v1`.
-pub fn routes(matchmaking: Matchmaking) -> Router {
-    Router::new()
-        .route("/matchmaker", post(add))
-        .route("/matchmaker/{ticket_id}", get(status).delete(remove))
+pub fn routes(matchmaking: Matchmaking) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(add))
+        .routes(routes!(status, remove))
         .with_state(matchmaking)
 }
 
+/// Queues the caller.
+#[utoipa::path(
+    post,
+    path = "/matchmaker",
+    tag = "matchmaking",
+    request_body = Add,
+    responses((status = 200, body = Queued), Failures)
+)]
 async fn add(
     State(matchmaking): State<Matchmaking>,
     caller: Caller,
@@ -32,6 +43,14 @@ async fn add(
     )?))
 }
 
+/// How a ticket stands.
+#[utoipa::path(
+    get,
+    path = "/matchmaker/{ticket_id}",
+    tag = "matchmaking",
+    params(("ticket_id" = String, Path)),
+    responses((status = 200, body = Value), Failures)
+)]
 async fn status(
     State(matchmaking): State<Matchmaking>,
     caller: Caller,
@@ -40,11 +59,19 @@ async fn status(
     Ok(Json(matchmaking.status(&caller.player, &ticket)?))
 }
 
+/// Takes a ticket back.
+#[utoipa::path(
+    delete,
+    path = "/matchmaker/{ticket_id}",
+    tag = "matchmaking",
+    params(("ticket_id" = String, Path)),
+    responses((status = 200, body = Success), Failures)
+)]
 async fn remove(
     State(matchmaking): State<Matchmaking>,
     caller: Caller,
     Path(ticket): Path<String>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Success>, Failure> {
     matchmaking.remove(&caller.player, &ticket)?;
-    Ok(Json(json!({ "success": true })))
+    Ok(Success::json())
 }

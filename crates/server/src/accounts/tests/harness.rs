@@ -81,7 +81,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new()
-            .nest("/api/v1", routes::routes(accounts.clone()))
+            .nest("/api/v1", routes::routes(accounts.clone()).into())
             .layer(middleware::from_fn_with_state(accounts.clone(), identify));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self {

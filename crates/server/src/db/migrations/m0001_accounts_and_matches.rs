@@ -8,6 +8,8 @@ use sea_orm_migration::schema::{
     string_uniq,
 };
 
+use super::shape::{index, key, owner, table};
+
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
 
@@ -27,14 +29,6 @@ impl MigrationTrait for Migration {
         }
         Ok(())
     }
-}
-
-fn table(name: &'static str) -> TableCreateStatement {
-    Table::create().table(name).to_owned()
-}
-
-fn key(name: &'static str) -> ColumnDef {
-    string(name).primary_key().take()
 }
 
 fn tables() -> [TableCreateStatement; 8] {
@@ -120,23 +114,7 @@ fn tables() -> [TableCreateStatement; 8] {
     ]
 }
 
-/// A row that goes with its player.
-fn owner(from: &'static str) -> ForeignKeyCreateStatement {
-    ForeignKey::create()
-        .from(from, "player_id")
-        .to("players", "id")
-        .on_delete(ForeignKeyAction::Cascade)
-        .to_owned()
-}
-
 fn indexes() -> [IndexCreateStatement; 6] {
-    let index = |name: &'static str, table: &'static str, columns: &[&'static str]| {
-        let mut index = Index::create().name(name).table(table).to_owned();
-        for column in columns {
-            index.col(*column);
-        }
-        index
-    };
     [
         index(
             "player_identities_uid",
