@@ -22,6 +22,7 @@ use crate::matches::Matches;
 use crate::matches::host::Host;
 use crate::matchmaking::Matchmaking;
 use crate::session::outbox::Closing;
+use crate::social::Social;
 use crate::votes::Votes;
 
 /// How long a close frame has to reach its client at the end.
@@ -45,6 +46,8 @@ pub struct Services {
     pub matches: Matches,
     /// Votes.
     pub votes: Votes,
+    /// Friends and groups.
+    pub social: Social,
 }
 
 /// A server that is ready to take connections.
@@ -88,6 +91,7 @@ impl App {
         let services = Services {
             limits: Limits::new(&config.limits),
             votes: Votes::new(db.clone(), matches.clone()),
+            social: Social::new(db.clone()),
             config,
             db,
             bus,

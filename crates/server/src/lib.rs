@@ -16,5 +16,6 @@ pub mod game;
 pub mod matches;
 pub mod matchmaking;
 pub mod session;
+pub mod social;
 pub mod text;
 pub mod votes;

@@ -1,0 +1,47 @@
+//! The tables of friends and groups, as `db/migrations/m0002` makes them.
+
+// The derives write `pub` items; the module itself is private.
+#![allow(unreachable_pub)]
+
+pub(super) mod friendships {
+    use sea_orm::entity::prelude::*;
+
+    /// What one player is to another. `pending` and `accepted` stand once for a pair, in the
+    /// name of who asked; `blocked` stands in the name of who blocks, perhaps both ways.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "friendships")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub player_id: String,
+        pub friend_id: String,
+        pub status: String,
+        pub inserted_at: i64,
+        pub updated_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub(super) mod group_members {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "group_members")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub group_id: String,
+        pub player_id: String,
+        pub role: String,
+        pub joined_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
