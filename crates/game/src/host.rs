@@ -42,6 +42,9 @@ pub trait MatchHost: Send + Sync {
     /// The match is gone, and so is what was saved of it.
     fn match_stopped(&self, match_id: &MatchId);
 
+    /// A game says something in a chat channel.
+    fn chat(&self, channel: String, sender: String, content: String);
+
     /// A callback failed. `players` are the people in the match.
     fn script_fault(&self, origin: &Origin, fault: &ScriptFault, players: &[PlayerId]);
 

@@ -1,7 +1,7 @@
 //! The simulation: matches, votes, bots and matchmaking strategies.
 //!
 //! This crate knows no socket, no SQL and no HTTP. What it needs from outside is a trait
-//! ([`host`]), what is played is a trait ([`logic`]), and the time is passed in.
+//! ([`host`], [`services`]), what is played is a trait ([`logic`]), and the time is passed in.
 //!
 //! * [`simulation`]: the threads matches live on. Start here.
 //! * [`matches`]: one match, from its roster to its snapshot.
@@ -14,6 +14,7 @@ pub mod ids;
 pub mod logic;
 pub mod matches;
 pub mod modes;
+pub mod services;
 pub mod simulation;
 pub mod strategy;
 pub mod votes;

@@ -141,6 +141,15 @@ pub enum Effect {
     AddBot(String),
     /// `game.bots.remove`: a bot by bare name or full id.
     RemoveBot(String),
+    /// `game.chat.send`: a message in a channel, in whatever name the game likes.
+    Chat {
+        /// The channel's id.
+        channel: String,
+        /// Who it is from.
+        sender: String,
+        /// The text.
+        content: String,
+    },
     /// `game.log`.
     Log {
         /// How loud.
@@ -244,8 +253,11 @@ pub trait MatchLogic {
 
 /// Makes the logic of a mode's matches. Shared by all simulation threads.
 pub trait LogicFactory: Send + Sync {
-    /// A new match: loads the game and runs its `init`.
-    fn create(&self, setup: &MatchSetup) -> Result<Box<dyn MatchLogic>, ScriptFault>;
+    /// A new match: loads the game and runs its `init`, which may wait.
+    fn create<'a>(
+        &'a self,
+        setup: &'a MatchSetup,
+    ) -> LocalFuture<'a, Result<Box<dyn MatchLogic>, ScriptFault>>;
 
     /// A match from its snapshot: loads the game and takes the state from `snapshot`.
     fn restore(

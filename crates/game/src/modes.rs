@@ -52,4 +52,16 @@ pub struct GameManifest {
     pub guest_auth: bool,
     /// `registration = "open" | "oauth_only" | "closed"`, when declared.
     pub registration: Option<String>,
+    /// What the game says about chat.
+    pub chat: ChatRules,
+}
+
+/// A game's `chat` tables, those of all its scripts together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ChatRules {
+    /// Names of channels for everybody: `lobby` makes `global:lobby`.
+    pub globals: Vec<String>,
+    /// Channels, or prefixes that end in `:` or `*`, and the seconds between two messages of one
+    /// player there.
+    pub slow_mode: Vec<(String, u64)>,
 }

@@ -116,7 +116,7 @@ impl Simulation {
     ) {
         let (id, mode) = (origin.id().clone(), origin.mode().clone());
         let (handle, mut inbox) = MatchHandle::new(id, mode.name.clone());
-        let mut current = match self.build(&origin, factory, &handle, clock()) {
+        let mut current = match self.build(&origin, factory, &handle, clock).await {
             Ok(current) => current,
             Err(fault) => return drop(ready.send(Err(fault))),
         };
@@ -141,12 +141,12 @@ impl Simulation {
         current.release();
     }
 
-    fn build(
+    async fn build(
         &self,
         origin: &Origin,
         factory: &dyn LogicFactory,
         handle: &MatchHandle,
-        now: u64,
+        clock: fn() -> u64,
     ) -> Result<Match, ScriptFault> {
         let started = || self.host.match_started(handle.clone());
         match origin {
@@ -154,12 +154,14 @@ impl Simulation {
                 let setup = setup(&saved.id, mode, saved.meta.seed);
                 let logic = factory.restore(&setup, &saved.state)?;
                 started();
-                Ok(Match::restored(saved, mode.clone(), self.parts(logic), now))
+                let parts = self.parts(logic);
+                Ok(Match::restored(saved, mode.clone(), parts, clock()))
             }
             Origin::New(new) => {
-                let logic = factory.create(&setup(&new.id, &new.mode, new.seed))?;
+                let setup = setup(&new.id, &new.mode, new.seed);
+                let logic = factory.create(&setup).await?;
                 started();
-                Ok(Match::new(new, self.parts(logic), now))
+                Ok(Match::new(new, self.parts(logic), clock()))
             }
         }
     }

@@ -115,8 +115,12 @@ impl MatchLogic for Counter {
 struct Counters;
 
 impl LogicFactory for Counters {
-    fn create(&self, _: &MatchSetup) -> Result<Box<dyn MatchLogic>, ScriptFault> {
-        Ok(Box::new(Counter::default()))
+    fn create<'a>(
+        &'a self,
+        _: &'a MatchSetup,
+    ) -> LocalFuture<'a, Result<Box<dyn MatchLogic>, ScriptFault>> {
+        let logic: Box<dyn MatchLogic> = Box::new(Counter::default());
+        Box::pin(std::future::ready(Ok(logic)))
     }
 
     fn restore(&self, _: &MatchSetup, snapshot: &[u8]) -> Result<Box<dyn MatchLogic>, ScriptFault> {
@@ -142,6 +146,7 @@ impl MatchHost for Notebook {
     fn send_event(&self, _: &[PlayerId], frame: String) {
         self.events.lock().unwrap().push(frame);
     }
+    fn chat(&self, _: String, _: String, _: String) {}
     fn send_state(&self, _: &[PlayerId], frame: String) {
         self.states.lock().unwrap().push(frame);
     }
@@ -221,7 +226,7 @@ fn parts(host: &Arc<Notebook>, logic: Box<dyn MatchLogic>) -> Parts {
 
 async fn running(players: &[&str], host: &Arc<Notebook>) -> Match {
     let new = new_match(players);
-    let logic = Counters.create(&setup(&new.id)).unwrap();
+    let logic = Counters.create(&setup(&new.id)).await.unwrap();
     let mut running = Match::new(&new, parts(host, logic), 0);
     running.begin(&new.players, 0).await;
     running

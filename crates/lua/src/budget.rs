@@ -135,6 +135,16 @@ pub(crate) fn check() -> Verdict {
     METER.with(Meter::check)
 }
 
+/// CPU time the callback that runs has used. One too short to be looked at counts as nothing.
+pub(crate) fn used() -> Duration {
+    METER.with(|m| {
+        let started = m.started.get();
+        started.map_or(Duration::ZERO, |started| {
+            thread_cpu().saturating_sub(started.cpu)
+        })
+    })
+}
+
 /// What a metered run ended with.
 pub(crate) struct Metered<T> {
     /// What the callback returned.

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use asobi_game::logic::{Effect, LogLevel, ScriptFault};
+use asobi_game::services::Request;
 
 /// Lines `game.log` may write per second and match.
 const LOG_LINES_PER_SECOND: u32 = 30;
@@ -15,6 +16,10 @@ pub(crate) struct Context {
     muted: Cell<bool>,
     inert: bool,
     log_window: Cell<Option<(Instant, u32)>>,
+    /// Whether the callback that runs may wait for the server.
+    may_wait: Cell<bool>,
+    /// What it asked, on its way out of the VM.
+    request: RefCell<Option<Request>>,
 }
 
 impl Context {
@@ -65,10 +70,38 @@ impl Context {
 
     /// Runs `f` with effects thrown away: it is done a second time to get a state back.
     pub(crate) fn muted<T>(&self, f: impl FnOnce() -> T) -> T {
-        let before = self.muted.replace(true);
+        let before = self.mute(true);
         let result = f();
-        self.muted.set(before);
+        self.mute(before);
         result
+    }
+
+    /// Throws effects away from now on, or no longer. Answers how it was before.
+    pub(crate) fn mute(&self, muted: bool) -> bool {
+        self.muted.replace(muted)
+    }
+
+    /// Runs `f`, a part of a callback that may wait.
+    pub(crate) fn waiting<T>(&self, f: impl FnOnce() -> T) -> T {
+        self.may_wait.set(true);
+        let result = f();
+        self.may_wait.set(false);
+        result
+    }
+
+    /// Whether the callback that runs may wait.
+    pub(crate) fn may_wait(&self) -> bool {
+        self.may_wait.get()
+    }
+
+    /// Asks the server; the callback then yields.
+    pub(crate) fn ask(&self, request: Request) {
+        self.request.replace(Some(request));
+    }
+
+    /// Takes what the callback asked before it yielded.
+    pub(crate) fn take_request(&self) -> Option<Request> {
+        self.request.take()
     }
 
     /// Writes a log line, if there is budget for one.

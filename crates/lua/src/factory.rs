@@ -1,6 +1,9 @@
 //! Makes matches of a mode.
 
-use asobi_game::logic::{LogicFactory, MatchLogic, MatchSetup, ScriptFault};
+use std::sync::Arc;
+
+use asobi_game::logic::{LocalFuture, LogicFactory, MatchLogic, MatchSetup, ScriptFault};
+use asobi_game::services::{NoServices, Services};
 
 use crate::match_logic::LuaMatch;
 use crate::settings::LuaSettings;
@@ -8,9 +11,10 @@ use crate::source::ScriptSource;
 
 /// Makes the matches of one mode from the scripts as they are at that moment.
 pub struct LuaFactory {
-    source: ScriptSource,
-    script: String,
-    settings: LuaSettings,
+    pub(crate) source: ScriptSource,
+    pub(crate) script: String,
+    pub(crate) settings: LuaSettings,
+    pub(crate) services: Arc<dyn Services>,
 }
 
 impl LuaFactory {
@@ -21,14 +25,26 @@ impl LuaFactory {
             source,
             script: script.into(),
             settings,
+            services: Arc::new(NoServices),
         }
+    }
+
+    /// With somebody to ask: what `game.storage` and its like wait for.
+    #[must_use]
+    pub fn with_services(self, services: Arc<dyn Services>) -> Self {
+        Self { services, ..self }
     }
 }
 
 impl LogicFactory for LuaFactory {
-    fn create(&self, setup: &MatchSetup) -> Result<Box<dyn MatchLogic>, ScriptFault> {
-        let logic = LuaMatch::create(&self.source, &self.script, &self.settings, setup)?;
-        Ok(Box::new(logic))
+    fn create<'a>(
+        &'a self,
+        setup: &'a MatchSetup,
+    ) -> LocalFuture<'a, Result<Box<dyn MatchLogic>, ScriptFault>> {
+        Box::pin(async move {
+            let logic = LuaMatch::create(self, setup).await?;
+            Ok(Box::new(logic) as Box<dyn MatchLogic>)
+        })
     }
 
     fn restore(
@@ -36,7 +52,7 @@ impl LogicFactory for LuaFactory {
         setup: &MatchSetup,
         snapshot: &[u8],
     ) -> Result<Box<dyn MatchLogic>, ScriptFault> {
-        let logic = LuaMatch::restore(&self.source, &self.script, &self.settings, setup, snapshot)?;
+        let logic = LuaMatch::restore(self, setup, snapshot)?;
         Ok(Box::new(logic))
     }
 }

@@ -120,7 +120,8 @@ fn unfold(error: &mlua::Error) -> (FaultKind, String, String) {
 fn split_trace(kind: FaultKind, message: &str) -> (FaultKind, String, String) {
     // A script may raise megabytes; nobody reads more than the start.
     let start = |text| clip(text, 2 * MESSAGE_CHARS);
-    match message.rsplit_once("\nstack traceback:") {
+    // The first is the script's own, of the coroutine the callback ran in.
+    match message.split_once("\nstack traceback:") {
         Some((text, trace)) => (kind, start(text), trace.to_owned()),
         None => (kind, start(message), String::new()),
     }

@@ -124,6 +124,39 @@ impl<'a> Declared<'a> {
         chosen
     }
 
+    /// A list of strings; what else it holds is warned about.
+    pub(crate) fn names(&mut self, name: &'static str) -> Vec<String> {
+        let Some(list) = self.table(name, "") else {
+            return Vec::new();
+        };
+        let mut names = Vec::new();
+        for value in list.table.sequence_values::<Value>().flatten() {
+            match value {
+                Value::String(text) => names.push(text.to_string_lossy()),
+                other => self.warn(name, &other, "strings only"),
+            }
+        }
+        names
+    }
+
+    /// A table of name to whole seconds; what else it holds is warned about.
+    pub(crate) fn seconds_by_name(&mut self, name: &'static str) -> Vec<(String, u64)> {
+        let Some(list) = self.table(name, "") else {
+            return Vec::new();
+        };
+        let mut pairs = Vec::new();
+        for pair in list.table.pairs::<Value, Value>().flatten() {
+            match pair {
+                (Value::String(key), Value::Integer(seconds @ 0..=86_400)) => {
+                    pairs.push((key.to_string_lossy(), seconds.unsigned_abs()));
+                }
+                (_, value) => self.warn(name, &value, "names and seconds, 0 to 86400"),
+            }
+        }
+        pairs.sort();
+        pairs
+    }
+
     pub(crate) fn warn(&mut self, name: &str, value: &Value, expected: &str) {
         let prefix = self.prefix;
         let text = format!(

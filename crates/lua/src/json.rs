@@ -246,6 +246,7 @@ impl Writer<'_> {
     fn string(&mut self, text: &[u8]) {
         if text.len() > self.end {
             // Too much whatever else there is; do not copy it first.
+            self.out.push(b'"');
             self.end = 0;
             return;
         }

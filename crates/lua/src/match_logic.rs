@@ -22,6 +22,7 @@ use crate::backoff::Backoff;
 use crate::bots::Bots;
 use crate::context::Context;
 use crate::decode::decode;
+use crate::factory::LuaFactory;
 use crate::fault::{Failure, FaultLimiter};
 use crate::reload::ModeGlobals;
 use crate::rollback::Keeper;
@@ -30,6 +31,7 @@ use crate::settings::LuaSettings;
 use crate::snapshot::SnapshotError;
 use crate::source::ScriptSource;
 use crate::views::Views;
+use crate::waiting::Asking;
 use crate::{saved, vote};
 
 /// How often the state of a match whose state was too large to keep is not even looked at.
@@ -58,55 +60,57 @@ pub(crate) struct LuaMatch {
     pub(crate) bots: RefCell<Option<Bots>>,
     pub(crate) seed: u64,
     scratch: Vec<u8>,
+    pub(crate) asking: Asking,
 }
 
 impl LuaMatch {
-    pub(crate) fn create(
-        source: &ScriptSource,
-        script: &str,
-        settings: &LuaSettings,
+    pub(crate) async fn create(
+        factory: &LuaFactory,
         setup: &MatchSetup,
     ) -> Result<Self, ScriptFault> {
-        let mut new = Self::load(source, script, settings, setup)?;
-        let budget = Duration::from_millis(settings.init_budget_ms);
-        let init = |m: &Self| -> Result<Table, Failure> {
-            let config =
-                m.vm.lua()
-                    .create_table()
-                    .map_err(|e| Failure::from_error(&e))?;
-            let fill = || {
-                config.raw_set("match_id", setup.match_id.as_str())?;
-                config.raw_set("mode", setup.mode.as_str())
-            };
-            fill().map_err(|e| Failure::from_error(&e))?;
-            new_state("init", m.vm.call("init", budget, config)?)
-        };
-        new.state = init(&new).map_err(|f| f.into_fault("init", script, None))?;
+        let mut new = Self::load(factory, setup)?;
+        let init = new.init(setup).await;
+        new.state = init.map_err(|f| f.into_fault("init", &factory.script, None))?;
         Ok(new)
     }
 
+    async fn init(&mut self, setup: &MatchSetup) -> Result<Table, Failure> {
+        let config = self.vm.lua().create_table();
+        let filled = config.and_then(|config| {
+            config.raw_set("match_id", setup.match_id.as_str())?;
+            config.raw_set("mode", setup.mode.as_str())?;
+            Ok(config)
+        });
+        let config = filled.map_err(|e| Failure::from_error(&e))?;
+        let budget = self.settings.init_budget_ms;
+        let accept = |values| new_state("init", values);
+        self.waiting_callback("init", budget, config, accept).await
+    }
+
     pub(crate) fn restore(
-        source: &ScriptSource,
-        script: &str,
-        settings: &LuaSettings,
+        factory: &LuaFactory,
         setup: &MatchSetup,
         snapshot: &[u8],
     ) -> Result<Self, ScriptFault> {
-        let mut new = Self::load(source, script, settings, setup)?;
+        let mut new = Self::load(factory, setup)?;
         new.state = saved::read(&new.vm, snapshot).map_err(|e| {
-            Failure::new(FaultKind::LoadError, format!("the saved state: {e}"))
-                .into_fault("restore", script, None)
+            Failure::new(FaultKind::LoadError, format!("the saved state: {e}")).into_fault(
+                "restore",
+                &factory.script,
+                None,
+            )
         })?;
         Ok(new)
     }
 
     /// A match with its scripts loaded and an empty state.
-    fn load(
-        source: &ScriptSource,
-        script: &str,
-        settings: &LuaSettings,
-        setup: &MatchSetup,
-    ) -> Result<Self, ScriptFault> {
+    fn load(factory: &LuaFactory, setup: &MatchSetup) -> Result<Self, ScriptFault> {
+        let LuaFactory {
+            source,
+            script,
+            settings,
+            services,
+        } = factory;
         let set = source.current();
         let seen_version = set.version();
         let context = Rc::new(Context::default());
@@ -139,6 +143,7 @@ impl LuaMatch {
             bots: RefCell::new(None),
             seed: setup.seed,
             scratch: Vec::new(),
+            asking: Asking::new(services.clone()),
         };
         new.read_globals();
         Ok(new)
@@ -191,8 +196,7 @@ impl LuaMatch {
         }
     }
 
-    /// Calls a callback and, if it fails, drops what it had queued. Every callback goes through
-    /// here; that the state is put back is up to [`Self::change`] and its like.
+    /// Calls a callback that cannot wait.
     pub(crate) fn callback<T>(
         &mut self,
         name: &str,
@@ -204,6 +208,29 @@ impl LuaMatch {
         self.keeper.touched();
         let budget = Duration::from_millis(budget_ms);
         let result = self.vm.call(name, budget, args).and_then(accept);
+        self.called(mark, result)
+    }
+
+    /// Calls a callback that may wait for the server.
+    pub(crate) async fn waiting_callback<T>(
+        &mut self,
+        name: &str,
+        budget_ms: u64,
+        args: impl IntoLuaMulti,
+        accept: impl FnOnce(MultiValue) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mark = self.context.mark();
+        self.keeper.touched();
+        let budget = Duration::from_millis(budget_ms);
+        let (vm, context) = (&self.vm, &self.context);
+        let call = vm.call_waiting(name, budget, args, context, &mut self.asking);
+        let result = call.await.and_then(accept);
+        self.called(mark, result)
+    }
+
+    /// A callback is over; if it failed, what it had queued is dropped. Every callback comes
+    /// through here; that the state is put back is up to [`Self::change`] and its like.
+    fn called<T>(&self, mark: usize, result: Result<T, Failure>) -> Result<T, Failure> {
         if let Err(failure) = &result {
             self.context.drop_since(mark);
             if failure.kind == FaultKind::OutOfMemory {
@@ -215,14 +242,16 @@ impl LuaMatch {
 
     /// Calls a callback that returns the new state. `args` makes its arguments, which include
     /// the state. After a failure the caller has to undo.
-    pub(crate) fn new_state<A: IntoLuaMulti>(
+    pub(crate) async fn new_state<A: IntoLuaMulti>(
         &mut self,
         name: &str,
         budget_ms: u64,
         args: impl Fn(&mut Self) -> Result<A, Failure>,
     ) -> Result<(), Failure> {
         let first = args(self)?;
-        match self.callback(name, budget_ms, first, |values| new_state(name, values)) {
+        let accept = |values| new_state(name, values);
+        let called = self.waiting_callback(name, budget_ms, first, accept);
+        match called.await {
             Ok(state) => {
                 self.state = state;
                 Ok(())
@@ -256,7 +285,7 @@ impl LuaMatch {
 
     /// Calls a callback that returns the new state: kept before, put back on failure, and the
     /// failure reported.
-    fn change<A: IntoLuaMulti>(
+    async fn change<A: IntoLuaMulti>(
         &mut self,
         name: &str,
         budget_ms: u64,
@@ -264,7 +293,7 @@ impl LuaMatch {
         player: Option<&PlayerId>,
     ) {
         self.keep();
-        if let Err(failure) = self.new_state(name, budget_ms, args) {
+        if let Err(failure) = self.new_state(name, budget_ms, args).await {
             self.undo();
             self.report(name, failure, player);
         }
@@ -275,7 +304,7 @@ impl LuaMatch {
             .map_err(|e| Failure::new(FaultKind::RuntimeError, e.to_string()))
     }
 
-    fn try_join(&mut self, player: &PlayerId, ctx: &RawValue) -> Result<(), JoinRefusal> {
+    async fn try_join(&mut self, player: &PlayerId, ctx: &RawValue) -> Result<(), JoinRefusal> {
         self.keep();
         let budget = self.settings.join_budget_ms;
         let mark = self.context.mark();
@@ -283,7 +312,10 @@ impl LuaMatch {
             let ctx = m.decode(ctx.get().as_bytes())?;
             Ok((player.as_str(), m.state.clone(), ctx))
         };
-        let joined = args(self).and_then(|first| self.callback("join", budget, first, Ok));
+        let joined = match args(self) {
+            Ok(first) => self.waiting_callback("join", budget, first, Ok).await,
+            Err(failure) => Err(failure),
+        };
         let (refusal, failure) = match joined.map(read_join) {
             Ok(Ok(state)) => {
                 self.state = state;
@@ -304,12 +336,13 @@ impl LuaMatch {
     }
 
     /// Applies one input to the state. After a failure the caller has to undo.
-    pub(crate) fn apply(&mut self, input: &Input) -> Result<(), Failure> {
+    pub(crate) async fn apply(&mut self, input: &Input) -> Result<(), Failure> {
         let budget = self.settings.input_budget_ms;
         self.new_state("handle_input", budget, |m| {
             let payload = m.decode(&input.payload)?;
             Ok((input.player.as_str(), payload, m.state.clone()))
         })
+        .await
     }
 }
 
@@ -378,10 +411,6 @@ fn refusal_reason(value: &Value) -> Option<String> {
     fits.then(|| text.to_string_lossy())
 }
 
-fn ready<'a, T: 'a>(value: T) -> LocalFuture<'a, T> {
-    Box::pin(std::future::ready(value))
-}
-
 impl MatchLogic for LuaMatch {
     fn tick_rate_ms(&self) -> u64 {
         self.mode.tick_rate_ms
@@ -396,17 +425,17 @@ impl MatchLogic for LuaMatch {
         player: &'a PlayerId,
         ctx: &'a RawValue,
     ) -> LocalFuture<'a, Result<(), JoinRefusal>> {
-        ready(self.try_join(player, ctx))
+        Box::pin(self.try_join(player, ctx))
     }
 
     fn leave<'a>(&'a mut self, player: &'a PlayerId) -> LocalFuture<'a, ()> {
         let args = |m: &mut Self| Ok((player.as_str(), m.state.clone()));
-        self.change("leave", self.settings.join_budget_ms, args, Some(player));
-        ready(())
+        let budget = self.settings.join_budget_ms;
+        Box::pin(self.change("leave", budget, args, Some(player)))
     }
 
     fn step<'a>(&'a mut self, inputs: &'a [Input]) -> LocalFuture<'a, StepOutcome> {
-        ready(self.run_step(inputs))
+        Box::pin(self.run_step(inputs))
     }
 
     fn view(&mut self, player: &PlayerId) -> Option<View> {
@@ -442,11 +471,13 @@ impl MatchLogic for LuaMatch {
     }
 
     fn vote_resolved<'a>(&'a mut self, template: &'a str, result: &'a str) -> LocalFuture<'a, ()> {
-        if self.vm.callback("vote_resolved").is_some() {
-            let args = |m: &mut Self| Ok((template, m.decode(result.as_bytes())?, m.state.clone()));
-            self.change("vote_resolved", self.settings.vote_budget_ms, args, None);
+        if self.vm.callback("vote_resolved").is_none() {
+            return Box::pin(std::future::ready(()));
         }
-        ready(())
+        let args =
+            move |m: &mut Self| Ok((template, m.decode(result.as_bytes())?, m.state.clone()));
+        let budget = self.settings.vote_budget_ms;
+        Box::pin(self.change("vote_resolved", budget, args, None))
     }
 
     fn think(&mut self, bot: &PlayerId, view: &Bytes) -> Option<Bytes> {

@@ -100,7 +100,7 @@ fn game(view: &str) -> Box<dyn MatchLogic> {
         mode: "default".into(),
         seed: 3,
     };
-    let mut game = factory.create(&setup).unwrap();
+    let mut game = now(factory.create(&setup)).unwrap();
     let ctx = RawValue::from_string("{}".into()).unwrap();
     for i in 0..10 {
         now(game.join(&player(i), &ctx)).unwrap();
@@ -318,7 +318,7 @@ fn measure_arena() {
         mode: "arena".into(),
         seed: 3,
     };
-    let mut game = factory.create(&setup).unwrap();
+    let mut game = now(factory.create(&setup)).unwrap();
     let ctx = RawValue::from_string("{}".into()).unwrap();
     for i in 0..10 {
         now(game.join(&player(i), &ctx)).unwrap();

@@ -17,6 +17,7 @@ use mlua::Value;
 use crate::context::Context;
 use crate::fault::Failure;
 use crate::globals::{Declared, resolve};
+use crate::hooks::HOOKS;
 use crate::sandbox::Vm;
 use crate::settings::LuaSettings;
 use crate::source::ScriptSet;
@@ -54,15 +55,27 @@ pub fn load_manifest(
         loaded: LoadedManifest::default(),
         errors: Vec::new(),
     };
-    if set.get(CONFIG).is_some() {
-        loader.manifest();
-    } else {
-        loader.single();
+    match main_script(set) {
+        CONFIG => loader.manifest(),
+        _ => loader.single(),
+    }
+    if set.get(HOOKS).is_some()
+        && let Some((vm, _)) = loader.probe(HOOKS, Kind::Match)
+    {
+        loader.chat(&vm, HOOKS);
     }
     if loader.errors.is_empty() {
         Ok(loader.loaded)
     } else {
         Err(loader.errors)
+    }
+}
+
+/// The script a game begins with.
+pub(crate) fn main_script(set: &ScriptSet) -> &'static str {
+    match set.get(CONFIG) {
+        Some(_) => CONFIG,
+        None => MATCH,
     }
 }
 
@@ -150,11 +163,29 @@ impl Loader<'_> {
             .choice("registration", &["open", "oauth_only", "closed"])
             .map(str::to_owned);
         self.loaded.warnings.extend(declared.warnings);
+        self.chat(vm, script);
+    }
+
+    /// What a script says about chat, added to what others said.
+    fn chat(&mut self, vm: &Vm, script: &str) {
+        let mut declared = Declared::new(vm.lua().globals(), script);
+        if let Some(mut chat) = declared.table("chat", "chat.") {
+            let rules = &mut self.loaded.game.chat;
+            for name in chat.names("global") {
+                if !rules.globals.contains(&name) {
+                    rules.globals.push(name);
+                }
+            }
+            rules.slow_mode.extend(chat.seconds_by_name("slow_mode"));
+            declared.warnings.extend(chat.warnings);
+        }
+        self.loaded.warnings.extend(declared.warnings);
     }
 
     fn mode(&mut self, name: &str, script: &str) {
         if let Some((vm, _)) = self.probe(script, Kind::Match) {
             self.read_mode(&vm, name, script);
+            self.chat(&vm, script);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asobi_game::logic::FaultKind;
-use mlua::{Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Value};
+use mlua::{Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Thread, Value};
 
 use crate::budget::{self, Place};
 use crate::fault::Failure;
@@ -43,7 +43,9 @@ const REMOVED_FROM_OS: &[&str] = &[
 
 /// One sandboxed Lua VM and what belongs to it.
 pub(crate) struct Vm {
-    // First, so that it goes first: the VM points at `random`.
+    /// The coroutine the last callback that may wait ran in, for the next one.
+    spare: RefCell<Option<Thread>>,
+    // Before `random`, so that it goes before it: the VM points at it.
     lua: Lua,
     random: Rc<Random>,
     modules: Rc<RefCell<Modules>>,
@@ -80,6 +82,7 @@ impl Vm {
         };
         let lua = build().map_err(|e| Failure::from_error(&e))?;
         Ok(Self {
+            spare: RefCell::default(),
             lua,
             random,
             modules,
@@ -128,24 +131,45 @@ impl Vm {
         }
     }
 
-    /// Calls the script's global function `name`: the one place Lua code is entered from a
-    /// match, and where a callback that waits will be driven from.
+    /// The script's global function `name`, which it has to have.
+    pub(crate) fn defined(&self, name: &str) -> Result<Function, Failure> {
+        self.callback(name).ok_or_else(|| {
+            let text = format!("the script defines no function '{name}'");
+            Failure::new(FaultKind::RuntimeError, text)
+        })
+    }
+
+    /// Calls the script's global function `name`, which cannot wait.
     pub(crate) fn call(
         &self,
         name: &str,
         budget: Duration,
         args: impl IntoLuaMulti,
     ) -> Result<MultiValue, Failure> {
-        let Some(function) = self.callback(name) else {
-            return Err(Failure::new(
-                FaultKind::RuntimeError,
-                format!("the script defines no function '{name}'"),
-            ));
-        };
+        let function = self.defined(name)?;
         self.run(budget, || function.call(args))
     }
 
-    fn run<T>(&self, budget: Duration, f: impl FnOnce() -> mlua::Result<T>) -> Result<T, Failure> {
+    /// A coroutine that is about to call `function`.
+    pub(crate) fn thread(&self, function: Function) -> Result<Thread, Failure> {
+        let thread = match self.spare.take() {
+            Some(thread) => thread.reset(function).map(|()| thread),
+            None => self.lua.create_thread(function),
+        };
+        thread.map_err(|error| Failure::from_error(&error))
+    }
+
+    /// Keeps a coroutine that ran to its end.
+    pub(crate) fn keep_thread(&self, thread: Thread) {
+        self.spare.replace(Some(thread));
+    }
+
+    /// Runs `f` under a budget of CPU time.
+    pub(crate) fn run<T>(
+        &self,
+        budget: Duration,
+        f: impl FnOnce() -> mlua::Result<T>,
+    ) -> Result<T, Failure> {
         let metered = budget::run(&self.lua, budget, f);
         if let Some(place) = metered.overrun {
             return Err(Failure::timeout(budget, place));

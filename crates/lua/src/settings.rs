@@ -22,6 +22,8 @@ pub struct LuaSettings {
     /// CPU budget of a script's top level (at start and at reload) and of `init`, in
     /// milliseconds.
     pub init_budget_ms: u64,
+    /// CPU budget of one `chat_filter`, in milliseconds.
+    pub hook_budget_ms: u64,
     /// CPU budget of one bot's `think`, in milliseconds.
     pub think_budget_ms: u64,
     /// Memory one match's VM may use, in bytes.
@@ -48,6 +50,7 @@ impl Default for LuaSettings {
             join_budget_ms: 20,
             vote_budget_ms: 20,
             init_budget_ms: 1000,
+            hook_budget_ms: 10,
             think_budget_ms: 5,
             memory_limit_bytes: 64 << 20,
             bot_memory_limit_bytes: 16 << 20,

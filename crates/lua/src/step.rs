@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use asobi_game::PlayerId;
 use asobi_game::logic::{FaultKind, Input, StepOutcome};
+use asobi_game::services::Answer;
 use bytes::Bytes;
 use mlua::Value;
 
@@ -15,6 +16,9 @@ use crate::match_logic::LuaMatch;
 
 /// How many single budgets the inputs of one step may use together.
 const INPUT_BUDGETS: u32 = 5;
+
+/// An input that took effect, and what the server answered meanwhile.
+type Applied<'i> = (&'i Input, Vec<Answer>);
 
 /// What the inputs of one step may use together.
 struct Allowance {
@@ -40,20 +44,20 @@ impl Allowance {
 }
 
 impl LuaMatch {
-    pub(crate) fn run_step(&mut self, inputs: &[Input]) -> StepOutcome {
+    pub(crate) async fn run_step(&mut self, inputs: &[Input]) -> StepOutcome {
         self.reload_if_changed();
         self.views.next_tick();
         self.keep();
-        let applied = self.apply_all(inputs);
+        let applied = self.apply_all(inputs).await;
         if self.backoff.skips() {
             return StepOutcome::Running;
         }
-        self.tick(&applied)
+        self.tick(applied).await
     }
 
     /// Applies the inputs and answers those that took effect since the state was kept.
-    fn apply_all<'i>(&mut self, inputs: &'i [Input]) -> Vec<&'i Input> {
-        let mut applied: Vec<&Input> = Vec::with_capacity(inputs.len());
+    async fn apply_all<'i>(&mut self, inputs: &'i [Input]) -> Vec<Applied<'i>> {
+        let mut applied: Vec<Applied> = Vec::with_capacity(inputs.len());
         if inputs.is_empty() {
             return applied;
         }
@@ -64,16 +68,15 @@ impl LuaMatch {
             if barred.contains(&input.player) {
                 continue;
             }
-            match self.apply(input) {
-                Ok(()) => applied.push(input),
+            match self.apply(input).await {
+                Ok(()) => applied.push((input, self.asking.take_given())),
                 Err(failure) => {
                     if failure.ran_away() {
                         barred.insert(&input.player);
                     }
                     self.report("handle_input", failure, Some(&input.player));
-                    self.undo_and_replay(&applied);
+                    self.undo_and_replay(std::mem::take(&mut applied)).await;
                     // Kept anew, so that the next failure need not replay these again.
-                    applied.clear();
                     self.keep();
                 }
             }
@@ -97,22 +100,25 @@ impl LuaMatch {
         }
     }
 
-    /// Back to the kept state, then again what had worked since, without its effects.
-    fn undo_and_replay(&mut self, applied: &[&Input]) {
+    /// Back to the kept state, then again what had worked since: without its effects, and with
+    /// the answers it got the first time.
+    async fn undo_and_replay(&mut self, applied: Vec<Applied<'_>>) {
         self.undo();
-        let context = self.context.clone();
-        context.muted(|| {
-            for input in applied {
-                // It worked before. If it does not now, the script decides by something that is
-                // not in its state, and there is nothing better to do than to leave it out.
-                let _ = self.apply(input);
-            }
-        });
+        let muted = self.context.mute(true);
+        for (input, answers) in applied {
+            self.asking.answer_again(answers);
+            // It worked before. If it does not now, the script decides by something that is
+            // not in its state, and there is nothing better to do than to leave it out.
+            let _ = self.apply(input).await;
+        }
+        self.asking.answer_anew();
+        self.context.mute(muted);
     }
 
-    fn tick(&mut self, applied: &[&Input]) -> StepOutcome {
+    async fn tick(&mut self, applied: Vec<Applied<'_>>) -> StepOutcome {
         let budget = self.settings.tick_budget_ms;
-        match self.new_state("tick", budget, |m| Ok(m.state.clone())) {
+        let ticked = self.new_state("tick", budget, |m| Ok(m.state.clone()));
+        match ticked.await {
             Ok(()) => {
                 self.backoff.success();
                 self.outcome()
@@ -124,7 +130,7 @@ impl LuaMatch {
                     self.backoff.success();
                 }
                 self.report("tick", failure, None);
-                self.undo_and_replay(applied);
+                self.undo_and_replay(applied).await;
                 StepOutcome::Running
             }
         }

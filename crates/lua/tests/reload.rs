@@ -151,7 +151,7 @@ fn globals_about_the_match_are_taken_up() {
 fn new_matches_start_with_the_scripts_of_now() {
     let mut game = Game::new(BY_ONE);
     game.save(BY_TEN);
-    game.logic = asobi_game::logic::LogicFactory::create(&game.factory, &common::setup()).unwrap();
+    game.logic = common::create(&game.factory).unwrap();
     game.tick();
     assert_eq!(game.n(), 10);
 }
@@ -167,7 +167,7 @@ fn the_watcher_publishes_what_loads_and_names_what_does_not() {
     let folder = Folder::new(&[("match.lua", &format!("{BY_ONE} {REST}"))]);
     let source = ScriptSource::open(folder.path()).unwrap();
     let factory = asobi_lua::LuaFactory::new(source.clone(), "match.lua", LuaSettings::default());
-    let logic = asobi_game::logic::LogicFactory::create(&factory, &common::setup()).unwrap();
+    let logic = common::create(&factory).unwrap();
     let mut game = Game {
         folder,
         source: source.clone(),
@@ -197,7 +197,7 @@ fn the_watcher_publishes_what_loads_and_names_what_does_not() {
         ("reload", "match.lua:1: 'end' expected near <eof>")
     );
     // New matches still get the last scripts that load.
-    assert!(asobi_game::logic::LogicFactory::create(&game.factory, &common::setup()).is_ok());
+    assert!(common::create(&game.factory).is_ok());
 
     // One that compiles but declares nonsense is broken, too.
     game.folder

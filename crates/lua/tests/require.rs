@@ -29,7 +29,11 @@ fn modules_come_from_beside_the_script_or_from_the_root() {
     let source = ScriptSource::open(folder.path()).unwrap();
     let factory =
         asobi_lua::LuaFactory::new(source.clone(), "arena/match.lua", LuaSettings::default());
-    let logic = asobi_game::logic::LogicFactory::create(&factory, &common::setup()).unwrap();
+    let logic = common::now(asobi_game::logic::LogicFactory::create(
+        &factory,
+        &common::setup(),
+    ))
+    .unwrap();
     let mut game = Game {
         folder,
         source,
@@ -66,9 +70,12 @@ fn modules_in_a_circle_are_named() {
     ]);
     let source = ScriptSource::open(folder.path()).unwrap();
     let factory = asobi_lua::LuaFactory::new(source, "match.lua", LuaSettings::default());
-    let fault = asobi_game::logic::LogicFactory::create(&factory, &common::setup())
-        .err()
-        .unwrap();
+    let fault = common::now(asobi_game::logic::LogicFactory::create(
+        &factory,
+        &common::setup(),
+    ))
+    .err()
+    .unwrap();
     assert_eq!(
         fault.message,
         "b.lua:3: modules require each other in a circle: a -> b -> a"

@@ -182,10 +182,8 @@ fn a_script_that_does_not_load_makes_no_match() {
     let fault = |script: &str| {
         let folder = common::Folder::new(&[("match.lua", script)]);
         let source = asobi_lua::ScriptSource::open(folder.path()).unwrap();
-        asobi_lua::LuaFactory::new(source, "match.lua", LuaSettings::default())
-            .create(&common::setup())
-            .err()
-            .unwrap()
+        let factory = asobi_lua::LuaFactory::new(source, "match.lua", LuaSettings::default());
+        common::create(&factory).err().unwrap()
     };
     assert_eq!(
         fault("x = = 1").message,

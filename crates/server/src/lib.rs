@@ -19,3 +19,7 @@ pub mod session;
 pub mod social;
 pub mod text;
 pub mod votes;
+
+#[cfg(test)]
+#[path = "../tests/support/postgres.rs"]
+mod postgres;

@@ -58,12 +58,17 @@ impl Drop for Folder {
     }
 }
 
-/// The futures of a Lua match are ready at once.
+/// The futures of a Lua match that asks the server nothing are ready at once.
 pub fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("a callback that waits"),
     }
+}
+
+/// A match that does not wait in its `init`.
+pub fn create(factory: &LuaFactory) -> Result<Box<dyn MatchLogic>, ScriptFault> {
+    now(factory.create(&setup()))
 }
 
 pub fn player(name: &str) -> PlayerId {
@@ -112,7 +117,7 @@ impl Game {
         let folder = Folder::new(files);
         let source = ScriptSource::open(folder.path()).unwrap();
         let factory = LuaFactory::new(source.clone(), "match.lua", settings);
-        let logic = factory.create(&setup()).unwrap();
+        let logic = create(&factory).unwrap();
         Self {
             folder,
             source,

@@ -112,6 +112,8 @@ impl MatchHost for Host {
         self.store().forget(match_id.clone());
     }
 
+    fn chat(&self, _channel: String, _sender: String, _content: String) {}
+
     fn script_fault(&self, origin: &Origin, fault: &ScriptFault, players: &[PlayerId]) {
         faults::log(&origin.mode, Some(&origin.match_id), fault);
         // Whoever watches the folder tells everybody about a save that does not load.

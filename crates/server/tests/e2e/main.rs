@@ -9,6 +9,8 @@ mod bad_input;
 mod command_line;
 mod limits;
 mod playing;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod recovery;
 mod reload;
 mod runaways;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use asobi_client::{Api, Client, Device, Event};
 use serde_json::Value;
 
+use crate::postgres::Postgres;
+
 /// How long anything may take that takes a moment.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
@@ -79,6 +81,8 @@ const UNLIMITED: [(&str, &str); 5] = [
 
 /// A running server and the folders it runs in. Killed and removed when dropped.
 pub(crate) struct Server {
+    /// Its database, if the tests run on PostgreSQL.
+    _postgres: Option<Postgres>,
     process: Child,
     pub(crate) url: String,
     folder: PathBuf,
@@ -124,9 +128,16 @@ impl Server {
     /// Serves `folder/game` with the data in `folder/data`.
     pub(crate) fn in_folder(folder: PathBuf, settings: &[(&str, &str)]) -> Self {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let settings: Vec<_> = UNLIMITED.iter().chain(settings).map(own).collect();
+        let postgres = Postgres::from_environment();
+        let mut all: Vec<_> = UNLIMITED.iter().map(own).collect();
+        if let Some(postgres) = &postgres {
+            all.push(("ASOBI_DATABASE_URL".into(), postgres.url.clone()));
+        }
+        all.extend(settings.iter().map(own));
+        let settings = all;
         let (process, url) = launch(&folder, &settings);
         Self {
+            _postgres: postgres,
             process,
             url,
             folder,

@@ -36,6 +36,11 @@ impl Match {
             }
             Effect::Send { to, message } => self.send_message(&to, &message),
             Effect::SetJoinable(joinable) => self.joinable = joinable,
+            Effect::Chat {
+                channel,
+                sender,
+                content,
+            } => self.host.chat(channel, sender, content),
             Effect::Log {
                 level,
                 message,

@@ -1,8 +1,11 @@
 //! The `game` table a match script sees.
 //!
 //! A call with the wrong arguments answers `{ error = "..." }` naming the right ones, whatever
-//! it answers otherwise. Namespaces that are not here (economy, storage, ...) are `nil`, so a
-//! script can ask whether they exist.
+//! it answers otherwise. Namespaces that are not here (economy, ...) are `nil`, so a script can
+//! ask whether they exist. What has to wait for the server is made by [`crate::waiting`].
+
+mod notify;
+mod storage;
 
 use std::rc::Rc;
 
@@ -16,7 +19,7 @@ use mlua::{Lua, MultiValue, Table, Value};
 use crate::context::Context;
 use crate::fault::clip;
 use crate::json::{self, JsonError, Shape};
-use crate::spatial;
+use crate::{spatial, waiting};
 
 /// Characters of a log message.
 const LOG_CHARS: usize = 500;
@@ -43,7 +46,30 @@ pub(crate) fn install(lua: &Lua, context: &Rc<Context>) -> mlua::Result<()> {
     effect(lua, &bots, "remove", context, remove_bot)?;
     game.raw_set("bots", bots)?;
     game.raw_set("spatial", spatial::table(lua)?)?;
+    let chat = lua.create_table()?;
+    effect(lua, &chat, "send", context, say)?;
+    game.raw_set("chat", chat)?;
+    install_waiting(lua, &game, context)?;
     lua.globals().raw_set("game", game)
+}
+
+fn install_waiting(lua: &Lua, game: &Table, context: &Rc<Context>) -> mlua::Result<()> {
+    let waiting = waiting::install(lua)?;
+    let add = |table: &Table, name, read| waiting::add(lua, &waiting, table, name, context, read);
+    add(game, "notify", notify::one)?;
+    add(game, "notify_many", notify::many)?;
+    let storage = lua.create_table()?;
+    add(&storage, "get", storage::get)?;
+    add(&storage, "read", storage::read)?;
+    add(&storage, "set", storage::set)?;
+    add(&storage, "delete", storage::delete)?;
+    add(&storage, "list", storage::list)?;
+    add(&storage, "player_get", storage::player_get)?;
+    add(&storage, "player_read", storage::player_read)?;
+    add(&storage, "player_set", storage::player_set)?;
+    add(&storage, "player_delete", storage::player_delete)?;
+    add(&storage, "player_list", storage::player_list)?;
+    game.raw_set("storage", storage)
 }
 
 /// What a call did: `Ok(what it answers)`, or what is wrong with its arguments.
@@ -197,6 +223,19 @@ fn send(lua: &Lua, context: &Context, args: &[Value]) -> Answer {
     context.push(Effect::Send {
         to: PlayerId::from(to),
         message: Bytes::from(message),
+    });
+    Ok(true)
+}
+
+fn say(_: &Lua, context: &Context, args: &[Value]) -> Answer {
+    const SHAPE: &str = "chat.send requires (channel_id, sender_id, content)";
+    let [channel, sender, content] = args else {
+        return Err(SHAPE.into());
+    };
+    context.push(Effect::Chat {
+        channel: text(channel).ok_or(SHAPE)?,
+        sender: text(sender).ok_or(SHAPE)?,
+        content: text(content).ok_or(SHAPE)?,
     });
     Ok(true)
 }

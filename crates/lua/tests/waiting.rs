@@ -1,0 +1,338 @@
+//! Callbacks that wait for the server, which here is a map that answers late.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use asobi_game::logic::{Effect, FaultKind, Input, LogicFactory, MatchLogic, ScriptFault};
+use asobi_game::services::{Answer, Answering, Request, Services, StorageRequest};
+use asobi_lua::{LuaFactory, LuaSettings, ScriptSet, ScriptSource};
+use bytes::Bytes;
+use common::{REST, player, setup};
+use serde_json::{Value, json};
+
+/// Keeps objects, counts what it is asked, and lets each asker wait for a few polls.
+#[derive(Default)]
+struct Shelf {
+    objects: Mutex<BTreeMap<String, Bytes>>,
+    asked: Mutex<Vec<Request>>,
+    delay: Duration,
+}
+
+impl Shelf {
+    fn carry_out(&self, request: Request) -> Answer {
+        self.asked.lock().unwrap().push(request.clone());
+        let mut objects = self.objects.lock().unwrap();
+        match request {
+            Request::Storage(key, StorageRequest::Get) => objects
+                .get(&key.key)
+                .cloned()
+                .ok_or_else(|| "not_found".into()),
+            Request::Storage(key, StorageRequest::Set { value, .. }) => {
+                objects.insert(key.key, value);
+                Ok(Bytes::from_static(br#"{"version":1}"#))
+            }
+            Request::Notify { to, .. } => Ok(serde_json::to_vec(&to).unwrap().into()),
+            other => Err(format!("{other:?}")),
+        }
+    }
+}
+
+struct Server(Arc<Shelf>);
+
+impl Services for Server {
+    fn ask(&self, request: Request) -> Answering {
+        let shelf = Arc::clone(&self.0);
+        Box::pin(async move {
+            let until = Instant::now() + shelf.delay;
+            let mut polls = 0;
+            std::future::poll_fn(|_| {
+                polls += 1;
+                match polls > 2 && Instant::now() >= until {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
+                }
+            })
+            .await;
+            shelf.carry_out(request)
+        })
+    }
+}
+
+/// Polls until it is ready.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+        std::thread::sleep(Duration::from_micros(50));
+    }
+}
+
+struct Game {
+    logic: Box<dyn MatchLogic>,
+    shelf: Arc<Shelf>,
+}
+
+impl Game {
+    fn new(script: &str) -> Self {
+        Self::slow(script, Duration::ZERO)
+    }
+
+    fn slow(script: &str, delay: Duration) -> Self {
+        let set = ScriptSet::from_files([("match.lua", format!("{script}\n{REST}"))]);
+        let shelf = Arc::new(Shelf {
+            delay,
+            ..Shelf::default()
+        });
+        let factory = LuaFactory::new(
+            ScriptSource::fixed(set),
+            "match.lua",
+            LuaSettings::default(),
+        )
+        .with_services(Arc::new(Server(Arc::clone(&shelf))));
+        Self {
+            logic: wait(factory.create(&setup())).unwrap(),
+            shelf,
+        }
+    }
+
+    fn tick(&mut self) -> Value {
+        self.step(&[])
+    }
+
+    fn step(&mut self, inputs: &[Input]) -> Value {
+        wait(self.logic.step(inputs));
+        let Some(asobi_game::logic::View::New(view)) = self.logic.view(&player("a")) else {
+            panic!("a new view")
+        };
+        serde_json::from_slice(&view).unwrap()
+    }
+
+    fn faults(&mut self) -> Vec<ScriptFault> {
+        let effects = self.logic.drain_effects().into_iter();
+        effects
+            .filter_map(|effect| match effect {
+                Effect::Fault(fault) => Some(fault),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn asked(&self) -> usize {
+        self.shelf.asked.lock().unwrap().len()
+    }
+}
+
+fn input(json: &'static str) -> Input {
+    Input {
+        player: player("a"),
+        payload: Bytes::from_static(json.as_bytes()),
+    }
+}
+
+#[test]
+fn a_tick_reads_what_another_wrote() {
+    let mut game = Game::new(
+        r#"function tick(s)
+             local found = game.storage.get("town", "gate")
+             s.found, s.problem = found.ok, found.error
+             s.wrote = game.storage.set("town", "gate", { open = true, n = 3 }).ok
+             return s
+           end"#,
+    );
+    let first = game.tick();
+    assert_eq!(first["problem"], "not_found");
+    assert_eq!(first["wrote"], json!({"version": 1}));
+    assert_eq!(game.tick()["found"], json!({"open": true, "n": 3}));
+    assert_eq!(game.faults(), []);
+}
+
+#[test]
+fn init_may_wait() {
+    let mut game = Game::new(
+        r#"function init() return { start = game.storage.get("a", "b").error, players = {} } end"#,
+    );
+    assert_eq!(game.tick()["start"], "not_found");
+}
+
+#[test]
+fn join_leave_and_inputs_may_wait() {
+    let mut game = Game::new(
+        r#"function join(id, s) s.joined = game.storage.set("p", id, 1).ok.version return s end
+           function leave(id, s) s.left = game.storage.get("p", id).ok return s end
+           function handle_input(id, i, s) s.input = game.storage.get("p", id).ok return s end"#,
+    );
+    let ctx = serde_json::value::RawValue::from_string("{}".into()).unwrap();
+    wait(game.logic.join(&player("a"), &ctx)).unwrap();
+    let seen = game.step(&[input("{}")]);
+    assert_eq!((&seen["joined"], &seen["input"]), (&json!(1), &json!(1)));
+    wait(game.logic.leave(&player("a")));
+    assert_eq!(game.tick()["left"], 1);
+}
+
+#[test]
+fn a_coroutine_of_the_script_may_ask_too() {
+    let mut game = Game::new(
+        r#"function tick(s)
+             local function ask(key) coroutine.yield("before") return game.storage.get("c", key).error end
+             local co = coroutine.create(ask)
+             local _, first = coroutine.resume(co, "k")
+             local _, second = coroutine.resume(co)
+             local nested = coroutine.wrap(function()
+               return coroutine.wrap(function() return game.storage.get("c", "k").error end)()
+             end)
+             s.seen = { first, second, nested(), coroutine.status(co) }
+             local ok, message = pcall(coroutine.wrap(function() error("inside") end))
+             s.inside = message
+             return s
+           end"#,
+    );
+    let seen = game.tick();
+    assert_eq!(
+        seen["seen"],
+        json!(["before", "not_found", "not_found", "dead"])
+    );
+    assert!(seen["inside"].as_str().unwrap().ends_with("inside"));
+    assert_eq!(game.faults(), []);
+}
+
+#[test]
+fn who_cannot_wait_is_told_so() {
+    let mut game = Game::new(
+        r#"function get_state(id, s) s.view = game.storage.get("a", "b").error return s end
+           function tick(s)
+             local t = { 2, 1 }
+             table.sort(t, function(a, b) s.sort = game.storage.get("a", "b").error return a < b end)
+             return s
+           end"#,
+    );
+    let seen = game.tick();
+    for place in ["view", "sort"] {
+        let text = seen[place].as_str().unwrap();
+        assert!(text.starts_with("get cannot wait here"), "{text}");
+    }
+    assert_eq!(game.asked(), 0);
+}
+
+#[test]
+fn waiting_is_not_cpu() {
+    let mut game = Game::slow(
+        r#"function tick(s) s.e = game.storage.get("a", "b").error return s end"#,
+        Duration::from_millis(150),
+    );
+    assert_eq!(game.tick()["e"], "not_found");
+    assert_eq!(game.faults(), []);
+}
+
+#[test]
+fn the_budget_covers_all_parts_of_a_callback() {
+    let mut game = Game::new(
+        r#"function tick(s)
+             game.storage.get("a", "b")
+             while true do end
+           end"#,
+    );
+    game.tick();
+    let faults = game.faults();
+    assert_eq!(
+        (faults[0].kind, faults[0].line),
+        (FaultKind::Timeout, Some(3))
+    );
+    assert!(faults[0].message.contains("50 ms"), "{}", faults[0].message);
+}
+
+#[test]
+fn a_loop_that_asks_for_ever_ends() {
+    let mut game =
+        Game::new(r#"function tick(s) while true do game.storage.get("a", "b") end end"#);
+    game.tick();
+    let fault = &game.faults()[0];
+    assert!(fault.message.contains("more than 100"), "{}", fault.message);
+    assert_eq!(game.asked(), 100);
+}
+
+#[test]
+fn a_second_run_gets_the_first_ones_answers() {
+    let mut game = Game::new(
+        r#"function handle_input(id, i, s) s.wrote = game.storage.set("a", "k", i.n).ok.version return s end
+           function tick(s) s.n = (s.n or 0) + 1 if s.n == 1 then error("boom") end return s end"#,
+    );
+    let seen = game.step(&[input(r#"{"n": 7}"#)]);
+    // The tick failed and was undone, the input was applied again: without asking again.
+    assert_eq!(seen["wrote"], 1);
+    assert_eq!(game.asked(), 1);
+    assert_eq!(game.faults().len(), 1);
+}
+
+#[test]
+fn a_yield_that_nobody_resumes_is_a_fault() {
+    let mut game = Game::new("function tick(s) coroutine.yield(1) return s end");
+    game.tick();
+    let fault = &game.faults()[0];
+    assert!(
+        fault.message.contains("nobody resumes"),
+        "{}",
+        fault.message
+    );
+    assert!(game.tick().is_object());
+}
+
+#[test]
+fn a_close_that_fails_while_a_callback_fails_ends_nothing() {
+    let mut game = Game::new(
+        r#"function tick(s)
+             local x <close> = setmetatable({}, { __close = function() error("closing") end })
+             game.storage.get("a", "b")
+             error("failing")
+           end"#,
+    );
+    game.tick();
+    assert_eq!(game.faults()[0].line, Some(4));
+}
+
+#[test]
+fn wrong_arguments_are_answered_at_once() {
+    let mut game = Game::new(
+        r#"function tick(s)
+             s.errors = {
+               game.storage.get("a").error,
+               game.storage.get({}, "b").error,
+               game.storage.set("a", "b").error,
+               game.storage.set("a", "b", 1, "x").error,
+               game.storage.player_set("p", "a", "b").error,
+               game.storage.list().error,
+               game.notify("p", "kind").error,
+               game.notify_many("p", "kind", "subject").error,
+             }
+             s.reached = game.notify_many({ "a", 7, "b" }, "kind", "subject", { n = 1 }).ok
+             return s
+           end"#,
+    );
+    let seen = game.tick();
+    assert_eq!(seen["errors"].as_array().unwrap().len(), 8);
+    assert_eq!(seen["reached"], json!(["a", "b"]));
+    assert_eq!(game.asked(), 1);
+}
+
+#[test]
+fn a_value_that_is_far_too_large_is_not_even_asked() {
+    let mut game = Game::new(
+        r#"function tick(s) s.error = game.storage.set("a", "b", string.rep("x", 2000000)).error return s end"#,
+    );
+    let seen = game.tick();
+    let error = seen["error"].as_str();
+    assert!(
+        error.is_some_and(|error| error.starts_with("value: ")),
+        "{seen} {:?}",
+        game.faults()
+    );
+    assert_eq!(game.asked(), 0);
+}
