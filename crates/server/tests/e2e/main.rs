@@ -8,7 +8,10 @@
 mod bad_input;
 mod command_line;
 mod limits;
+#[path = "../support/outside.rs"]
+mod outside;
 mod playing;
+mod providers;
 mod recovery;
 mod reload;
 mod runaways;
