@@ -214,9 +214,18 @@ async fn keys_are_fetched_again_when_they_are_old_and_used_while_the_provider_is
     server.oauth(&issuer.token(&key, "42")).await.ok();
     server.oauth(&issuer.token(&key, "42")).await.ok();
     assert_eq!(issuer.server.asked(), 4);
+    // Many who come while they are being fetched share what comes back.
+    issuer.server.is_slow(Duration::from_millis(200));
+    let tokens: Vec<_> = (0..20).map(|_| issuer.token(&key, "42")).collect();
+    for answer in join_all(tokens.iter().map(|token| server.oauth(token))).await {
+        answer.ok();
+    }
+    let asked = issuer.server.asked();
+    assert!(asked <= 8, "{asked}");
+    issuer.server.is_slow(Duration::ZERO);
     issuer.server.answers_with("/keys", 500, "");
     server.oauth(&issuer.token(&key, "42")).await.ok();
-    assert_eq!(issuer.server.asked(), 6);
+    assert_eq!(issuer.server.asked(), asked + 2);
 }
 
 #[tokio::test]
