@@ -72,8 +72,8 @@ impl Admission {
         }
     }
 
-    /// Whether a new guest may come in.
-    pub(super) fn guest(&self) -> Outcome<()> {
+    /// Whether a new player without a password may come in: a guest, or one of a provider.
+    pub(super) fn passwordless(&self) -> Outcome<()> {
         match self.posture() {
             Posture::Open | Posture::OauthOnly => Ok(()),
             Posture::Closed => Err(Code::RegistrationClosed.into()),
@@ -105,10 +105,10 @@ mod tests {
             admission.password().unwrap_err().code,
             Code::PasswordRegistrationDisabled
         );
-        assert!(admission.guest().is_ok());
+        assert!(admission.passwordless().is_ok());
         admission.declare(Some("closed"));
         assert_eq!(
-            admission.guest().unwrap_err().code,
+            admission.passwordless().unwrap_err().code,
             Code::RegistrationClosed
         );
         admission.declare(None);

@@ -86,7 +86,8 @@ impl Guests {
         }
     }
 
-    fn forget_count(&self) {
+    /// Counts anew next time: somebody became a guest, or is one no longer.
+    pub(super) fn forget_count(&self) {
         *self.count.lock() = None;
     }
 }
@@ -117,7 +118,7 @@ impl Accounts {
     }
 
     async fn guest_identity(&self, device: &Device) -> Outcome<Option<Identity>> {
-        store::guest_identity(self.db.read(), &device.id)
+        store::identity(self.db.read(), store::GUEST, &device.id)
             .await
             .map_err(database)
     }
@@ -145,17 +146,17 @@ impl Accounts {
         store::touch_identity(&tx, &identity.id, now)
             .await
             .map_err(database)?;
+        let guest = store::has_only_devices(&tx, &player.id)
+            .await
+            .map_err(database)?;
         let signed_in = self.begin_session(&tx, &player, now).await?;
         tx.commit().await.map_err(database)?;
-        Ok(SignedIn {
-            guest: true,
-            ..signed_in
-        })
+        Ok(SignedIn { guest, ..signed_in })
     }
 
     /// None: the device is known by now.
     async fn create_guest(&self, pepper: &Pepper, device: &Device) -> Outcome<Option<SignedIn>> {
-        self.admission.guest()?;
+        self.admission.passwordless()?;
         self.guests.take_creation()?;
         self.check_room_for_guests().await?;
         let now = db_now();
@@ -164,7 +165,8 @@ impl Accounts {
         let verifier = pepper.verifier(device);
         let tx = self.db.write().await.map_err(database)?;
         store::add_player(&tx, &player).await.map_err(database)?;
-        match store::add_guest_identity(&tx, &player.id, &device.id, verifier, now).await {
+        let uid = device.id.as_str();
+        match store::add_identity(&tx, &player.id, store::GUEST, uid, verifier, now).await {
             Err(error) if store::is_duplicate(&error) => {
                 tx.rollback().await.map_err(database)?;
                 return Ok(None);
@@ -220,10 +222,10 @@ impl Accounts {
         let player = store::player(self.db.read(), player_id)
             .await
             .map_err(database)?;
-        let owns_device = store::has_guest_identity(self.db.read(), player_id)
+        let only_devices = store::has_only_devices(self.db.read(), player_id)
             .await
             .map_err(database)?;
-        check_unclaimed(player, owns_device)?;
+        check_unclaimed(player, only_devices)?;
         validate::credentials(username, password).finish()?;
         let hash = self.passwords.hash(password).await?;
 
@@ -252,10 +254,10 @@ impl Accounts {
         now: i64,
     ) -> Outcome<Player> {
         let player = store::lock_player(tx, player_id).await.map_err(database)?;
-        let owns_device = store::has_guest_identity(tx, player_id)
+        let only_devices = store::has_only_devices(tx, player_id)
             .await
             .map_err(database)?;
-        let guest = check_unclaimed(player, owns_device)?;
+        let guest = check_unclaimed(player, only_devices)?;
         // A guest nobody named goes by the new username.
         let display_name = match guest.display_name == guest.username {
             true => username.to_owned(),
@@ -267,7 +269,7 @@ impl Accounts {
                 true => Code::UsernameTaken.into(),
                 false => database(error),
             })?;
-        store::remove_guest_identities(tx, player_id)
+        store::remove_identities(tx, player_id, store::GUEST)
             .await
             .map_err(database)?;
         Ok(Player {
@@ -278,11 +280,11 @@ impl Accounts {
     }
 }
 
-/// Only who owns a device and has no password is an unclaimed guest. A player of a provider has
-/// no password either, and must not get one, and a new name, by this door.
-fn check_unclaimed(player: Option<Player>, owns_device: bool) -> Outcome<Player> {
+/// Only who has a device and nothing else is an unclaimed guest. A player of a provider has no
+/// password either, and must not get one, and a new name, by this door.
+fn check_unclaimed(player: Option<Player>, only_devices: bool) -> Outcome<Player> {
     let player = player.ok_or(Code::PlayerNotFound)?;
-    match player.password_hash.is_none() && owns_device {
+    match player.password_hash.is_none() && only_devices {
         true => Ok(player),
         false => Err(Code::GuestNotUnclaimed.into()),
     }

@@ -1,15 +1,20 @@
 //! Accounts: who the players are and how they sign in.
 //!
 //! Start here: the verbs of passwords are below, those of sessions (refresh, logout) in
-//! [`sessions`], those of guests in [`guests`]. Behaviour and error codes are those of the
+//! [`sessions`], those of guests in [`guests`], those of who signs in through a provider in
+//! [`identities`]. Who vouches for them is in [`providers`]; before new players stands a
+//! [`gate`]. Behaviour and error codes are those of the
 //! original's authentication guide.
 
 mod admission;
 mod bounded;
 mod devices;
 mod entities;
+mod gate;
 mod guests;
+mod identities;
 mod passwords;
+mod providers;
 mod pruning;
 pub mod routes;
 mod sessions;
@@ -29,8 +34,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use self::admission::Admission;
+use self::gate::Gate;
 use self::guests::Guests;
 use self::passwords::Passwords;
+use self::providers::Providers;
 use self::pruning::Pruning;
 use self::sessions::seconds;
 use self::tokens::AccessTokens;
@@ -39,7 +46,9 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::edge::caller::Caller;
 use crate::edge::error::{Outcome, database};
+use crate::outbound::Outbound;
 
+pub use identities::Linked;
 pub use sessions::SignedIn;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -53,6 +62,8 @@ pub struct Accounts {
     refresh_lifetime_ms: i64,
     admission: Arc<Admission>,
     guests: Arc<Guests>,
+    providers: Arc<Providers>,
+    gate: Option<Arc<Gate>>,
     _pruning: Arc<Pruning>,
 }
 
@@ -73,20 +84,23 @@ impl Accounts {
     /// Opens the accounts of a database and takes up its revocations.
     ///
     /// # Errors
-    /// If `auth.token_secret` is missing or short, `auth.registration` is not known, argon2
-    /// does not take its settings, or the database does not answer.
+    /// If `auth.token_secret` is missing or short, `auth.registration` is not known, `gate.url`
+    /// is no address, argon2 does not take its settings, or the database does not answer.
     pub async fn open(db: Db, config: &Config) -> anyhow::Result<Self> {
         let tokens = AccessTokens::new(&config.auth)?;
         // One second more: tokens count whole seconds.
         let lifetime = tokens.lifetime_seconds().saturating_add(1);
         let access_lifetime_ms = milliseconds(lifetime, 1_000);
         load_revocations(&db, &tokens, access_lifetime_ms).await?;
+        let outbound = Outbound::default();
         Ok(Self {
             passwords: Arc::new(Passwords::new(&config.auth)?),
             tokens: Arc::new(tokens),
             refresh_lifetime_ms: milliseconds(config.auth.refresh_token_days, DAY_MS),
             admission: Arc::new(Admission::new(&config.auth.registration)?),
             guests: Arc::new(Guests::new(&config.guest)),
+            providers: Arc::new(Providers::new(config, &outbound)),
+            gate: Gate::new(&config.gate, outbound)?.map(Arc::new),
             _pruning: Arc::new(Pruning::start(db.clone(), access_lifetime_ms)),
             db,
         })

@@ -1,22 +1,25 @@
 //! The REST routes of accounts: `/api/v1/auth/...`.
 
+use asobi_wire::Code;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::middleware::from_fn_with_state;
 use axum::response::Json;
 use serde::Deserialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Accounts, NewPlayer, SignedIn};
+use super::{Accounts, Linked, NewPlayer, SignedIn, gate};
 use crate::edge::caller::Caller;
 use crate::edge::error::Failure;
 use crate::edge::json::Body;
 use crate::edge::openapi::{Failures, Success};
+use crate::edge::params::Query;
 
 type Answer<T> = Result<Json<T>, Failure>;
 
@@ -24,11 +27,16 @@ type Answer<T> = Result<Json<T>, Failure>;
 pub fn routes(accounts: Accounts) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(register))
+        .routes(routes!(guest))
+        .routes(routes!(oauth))
+        // Only those before it: the routes that make players.
+        .route_layer(from_fn_with_state(accounts.clone(), gate::check))
         .routes(routes!(login))
         .routes(routes!(refresh))
         .routes(routes!(logout))
-        .routes(routes!(guest))
         .routes(routes!(upgrade))
+        .routes(routes!(link))
+        .routes(routes!(unlink))
         .with_state(accounts)
 }
 
@@ -162,4 +170,82 @@ async fn upgrade(
         .upgrade(player, &body.username, &body.password)
         .await?;
     Ok(Json(signed_in))
+}
+
+#[derive(Deserialize, ToSchema)]
+struct ProviderToken {
+    /// `google`, `apple`, `microsoft`, `discord`, `steam`: any that is configured.
+    provider: String,
+    /// What the platform gave the client: an ID token, or a Steam ticket in hex.
+    token: String,
+}
+
+/// Signs in whom a provider vouches for, and creates an account at the first time.
+#[utoipa::path(
+    post,
+    path = "/auth/oauth",
+    tag = "auth",
+    security(()),
+    request_body = ProviderToken,
+    responses((status = 200, body = SignedIn), Failures)
+)]
+async fn oauth(
+    State(accounts): State<Accounts>,
+    Body(body): Body<ProviderToken>,
+) -> Answer<SignedIn> {
+    let signed_in = accounts.oauth(&body.provider, &body.token).await?;
+    Ok(Json(signed_in))
+}
+
+/// Lets the player sign in through one more provider.
+#[utoipa::path(
+    post,
+    path = "/auth/link",
+    tag = "auth",
+    request_body = ProviderToken,
+    responses((status = 200, body = Linked), Failures)
+)]
+async fn link(
+    State(accounts): State<Accounts>,
+    caller: Caller,
+    Body(body): Body<ProviderToken>,
+) -> Answer<Linked> {
+    let player = caller.player.as_str();
+    let linked = accounts.link(player, &body.provider, &body.token).await?;
+    Ok(Json(linked))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Unlink {
+    /// The provider to take off.
+    provider: Option<String>,
+}
+
+/// Takes a provider off the player's account.
+///
+/// The provider is in the query; the original's JavaScript SDK puts it into the body, so that is
+/// read as well.
+#[utoipa::path(
+    delete,
+    path = "/auth/unlink",
+    tag = "auth",
+    params(Unlink),
+    responses((status = 200, body = Success), Failures)
+)]
+async fn unlink(
+    State(accounts): State<Accounts>,
+    caller: Caller,
+    Query(query): Query<Unlink>,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer<Success> {
+    let body = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or(Value::Null);
+    let provider = query
+        .provider
+        .as_deref()
+        .or_else(|| body["provider"].as_str())
+        .filter(|provider| !provider.is_empty())
+        .ok_or(Code::MissingField)?;
+    accounts.unlink(caller.player.as_str(), provider).await?;
+    Ok(Success::json())
 }

@@ -4,7 +4,7 @@
 //! a refresh of the same player come one after the other, and a token minted by the one cannot
 //! slip past the other. SQLite has a single writer and needs no such lock.
 
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{LockType, Query};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
     PaginatorTrait, QueryFilter, QuerySelect, SqlErr,
@@ -20,7 +20,7 @@ pub(super) use refresh_tokens::Model as RefreshRow;
 type Result<T> = std::result::Result<T, DbErr>;
 
 /// The provider of guests' device credentials.
-const GUEST: &str = "guest";
+pub(super) const GUEST: &str = "guest";
 
 /// Whether a statement failed because the row was not the only one of its kind.
 pub(super) fn is_duplicate(error: &DbErr) -> bool {
@@ -115,37 +115,69 @@ pub(super) async fn claim_player(
     Ok(())
 }
 
-/// The guest who owns this device.
-pub(super) async fn guest_identity(
+/// Who is known to this provider by this id.
+pub(super) async fn identity(
     db: &impl ConnectionTrait,
-    device_id: &str,
+    provider: &str,
+    uid: &str,
 ) -> Result<Option<Identity>> {
     player_identities::Entity::find()
-        .filter(player_identities::Column::Provider.eq(GUEST))
-        .filter(player_identities::Column::ProviderUid.eq(device_id))
+        .filter(player_identities::Column::Provider.eq(provider))
+        .filter(player_identities::Column::ProviderUid.eq(uid))
         .one(db)
         .await
 }
 
-/// Adds a guest's device. [`is_duplicate`] means somebody has it already.
-pub(super) async fn add_guest_identity(
+/// Every identity of a player.
+pub(super) async fn identities_of(
+    db: &impl ConnectionTrait,
+    player_id: &str,
+) -> Result<Vec<Identity>> {
+    player_identities::Entity::find()
+        .filter(player_identities::Column::PlayerId.eq(player_id))
+        .all(db)
+        .await
+}
+
+/// Adds an identity. [`is_duplicate`] means somebody has it already.
+pub(super) async fn add_identity(
     tx: &DatabaseTransaction,
     player_id: &str,
-    device_id: &str,
-    verifier: Value,
+    provider: &str,
+    uid: &str,
+    metadata: Value,
     now: i64,
 ) -> Result<()> {
     let identity = player_identities::ActiveModel {
         id: Set(new_id()),
         player_id: Set(player_id.to_owned()),
-        provider: Set(GUEST.to_owned()),
-        provider_uid: Set(device_id.to_owned()),
-        provider_metadata: Set(verifier),
+        provider: Set(provider.to_owned()),
+        provider_uid: Set(uid.to_owned()),
+        provider_metadata: Set(metadata),
         inserted_at: Set(now),
         updated_at: Set(now),
     };
     player_identities::Entity::insert(identity)
         .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// Notes that an identity was used, and what its provider says now.
+pub(super) async fn refresh_identity(
+    tx: &DatabaseTransaction,
+    id: &str,
+    metadata: Value,
+    now: i64,
+) -> Result<()> {
+    player_identities::Entity::update_many()
+        .set(player_identities::ActiveModel {
+            provider_metadata: Set(metadata),
+            updated_at: Set(now),
+            ..Default::default()
+        })
+        .filter(player_identities::Column::Id.eq(id))
+        .exec(tx)
         .await?;
     Ok(())
 }
@@ -163,33 +195,38 @@ pub(super) async fn touch_identity(tx: &DatabaseTransaction, id: &str, now: i64)
     Ok(())
 }
 
-/// Whether a device belongs to this player.
-pub(super) async fn has_guest_identity(db: &impl ConnectionTrait, player_id: &str) -> Result<bool> {
-    let found = player_identities::Entity::find()
-        .filter(player_identities::Column::PlayerId.eq(player_id))
-        .filter(player_identities::Column::Provider.eq(GUEST))
-        .one(db)
-        .await?;
-    Ok(found.is_some())
+/// Whether a device is the one thing this player is known by, their password apart.
+pub(super) async fn has_only_devices(db: &impl ConnectionTrait, player_id: &str) -> Result<bool> {
+    let identities = identities_of(db, player_id).await?;
+    let devices = identities.iter().filter(|one| one.provider == GUEST);
+    Ok(!identities.is_empty() && devices.count() == identities.len())
 }
 
-/// Forgets a player's devices.
-pub(super) async fn remove_guest_identities(
+/// Forgets what a player is known by to a provider.
+pub(super) async fn remove_identities(
     tx: &DatabaseTransaction,
     player_id: &str,
+    provider: &str,
 ) -> Result<()> {
     player_identities::Entity::delete_many()
         .filter(player_identities::Column::PlayerId.eq(player_id))
-        .filter(player_identities::Column::Provider.eq(GUEST))
+        .filter(player_identities::Column::Provider.eq(provider))
         .exec(tx)
         .await?;
     Ok(())
 }
 
-/// How many guests have no real account. An upgrade removes the device, so devices count them.
+/// How many guests have no real account. An upgrade removes the device, so devices count them,
+/// but those of players who have a provider as well.
 pub(super) async fn count_guests(db: &impl ConnectionTrait) -> Result<u64> {
+    let with_provider = Query::select()
+        .column(player_identities::Column::PlayerId)
+        .from(player_identities::Entity)
+        .and_where(player_identities::Column::Provider.ne(GUEST))
+        .to_owned();
     player_identities::Entity::find()
         .filter(player_identities::Column::Provider.eq(GUEST))
+        .filter(player_identities::Column::PlayerId.not_in_subquery(with_provider))
         .count(db)
         .await
 }

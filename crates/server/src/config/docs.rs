@@ -25,14 +25,28 @@ pub fn markdown() -> String {
     let defaults = serde_json::to_value(Config::default()).expect("settings are plain data");
     let mut page = INTRODUCTION.to_owned();
     for (name, section) in properties(&schema) {
-        let section = resolve(&schema, section);
-        let _ = write!(page, "\n## {name}\n\n{}\n\n", description(section));
+        let (path, section, about) = match section.get("additionalProperties") {
+            // Sections of the operator's own naming, all of one kind.
+            Some(each) => (
+                format!("{name}.<name>"),
+                resolve(&schema, each),
+                description(section),
+            ),
+            None => {
+                let section = resolve(&schema, section);
+                (name.clone(), section, description(section))
+            }
+        };
+        let _ = write!(page, "\n## {name}\n\n{about}\n\n");
         page.push_str("| Setting | Default | What it does |\n| --- | --- | --- |\n");
         for (key, setting) in properties(section) {
-            let default = &defaults[name][key];
+            let default = match path == *name {
+                true => &defaults[name][key],
+                false => &setting["default"],
+            };
             let _ = writeln!(
                 page,
-                "| `{name}.{key}` | `{default}` | {} |",
+                "| `{path}.{key}` | `{default}` | {} |",
                 description(setting)
             );
         }

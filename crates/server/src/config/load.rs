@@ -75,18 +75,23 @@ impl Loaded {
     pub fn shown(&self) -> Vec<Shown> {
         let sections = serde_json::to_value(&self.config).expect("settings are plain data");
         let mut shown = Vec::new();
-        for (section, keys) in sections.as_object().into_iter().flatten() {
-            for (key, value) in keys.as_object().into_iter().flatten() {
-                let key = format!("{section}.{key}");
-                let value = value.to_string();
-                shown.push(Shown {
-                    source: self.source(&key),
-                    key,
-                    value,
-                });
-            }
-        }
+        self.show(String::new(), &sections, &mut shown);
         shown
+    }
+
+    fn show(&self, key: String, value: &serde_json::Value, shown: &mut Vec<Shown>) {
+        if let Some(section) = value.as_object() {
+            for (name, value) in section {
+                let dot = if key.is_empty() { "" } else { "." };
+                self.show(format!("{key}{dot}{name}"), value, shown);
+            }
+            return;
+        }
+        shown.push(Shown {
+            source: self.source(&key),
+            key,
+            value: value.to_string(),
+        });
     }
 
     fn source(&self, key: &str) -> String {

@@ -5,13 +5,17 @@
 
 pub mod docs;
 pub mod load;
+mod providers;
 mod secret;
+
+use std::collections::BTreeMap;
 
 use asobi_lua::LuaSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use load::{Loaded, Overrides, Profile};
+pub use providers::{GateConfig, GateFailure, OidcProvider, SteamConfig};
 pub use secret::Secret;
 
 /// Everything that can be set. Later sources win: defaults, `asobi.toml`, `ASOBI_*`, flags.
@@ -26,6 +30,14 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Anonymous players.
     pub guest: GuestConfig,
+    /// Identity providers (OpenID Connect), each under the name that clients send as `provider`:
+    /// `[oidc.google]` or `ASOBI_OIDC__GOOGLE__ISSUER`. There are none by default. One with a
+    /// setting that cannot work is named in the log at start and left out.
+    pub oidc: BTreeMap<String, OidcProvider>,
+    /// Sign-in with Steam.
+    pub steam: SteamConfig,
+    /// The gate before new players.
+    pub gate: GateConfig,
     /// What one client may ask for in a while. 0 turns a limit off.
     pub limits: LimitsConfig,
     /// The queue.
@@ -116,6 +128,13 @@ pub struct AuthConfig {
     pub hash_passes: u32,
     /// Who may create accounts: `open`, `oauth_only` or `closed`. Empty: what the game declares.
     pub registration: String,
+    /// Longest an identity provider may take to answer, in milliseconds.
+    pub provider_timeout_ms: u64,
+    /// How long an identity provider's keys are used before they are fetched again, in minutes.
+    pub provider_keys_minutes: u64,
+    /// Least time between two fetches of a provider's keys, in seconds. A token with an unknown
+    /// key asks for one, so this is what protects the provider from floods of such tokens.
+    pub provider_refresh_seconds: u64,
 }
 
 impl Default for AuthConfig {
@@ -129,6 +148,9 @@ impl Default for AuthConfig {
             hash_memory_kib: 19_456,
             hash_passes: 2,
             registration: String::new(),
+            provider_timeout_ms: 5_000,
+            provider_keys_minutes: 60,
+            provider_refresh_seconds: 10,
         }
     }
 }

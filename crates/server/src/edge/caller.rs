@@ -1,4 +1,6 @@
-//! Who sends a request.
+//! Who sends a request, and from where.
+
+use std::net::IpAddr;
 
 use asobi_game::PlayerId;
 use asobi_wire::Code;
@@ -16,6 +18,11 @@ pub struct Caller {
     /// The chain of sign-ins the token belongs to; revoking it ends them all.
     pub family: String,
 }
+
+/// The address a request came from, or that a trusted proxy says it came from. The edge puts it
+/// there.
+#[derive(Clone, Copy, Debug)]
+pub struct Address(pub IpAddr);
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Failure;

@@ -13,6 +13,7 @@ use crate::app::Services;
 use crate::config::{LimitsConfig, ServerConfig};
 use crate::session::outbox::Closing;
 
+use super::caller::Address;
 use super::error::Failure;
 use super::limits::{Limiter, Rate, rate_limited};
 
@@ -93,7 +94,8 @@ pub async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let peer = peer(&request, &services.config.server);
+    let address = address(&request, &services.config.server);
+    let peer = network(address);
     let caller = bearer(request.headers()).and_then(|token| services.accounts.verify(token).ok());
     let player = caller.as_ref().map(|caller| &caller.player);
     if let Err(wait) = services
@@ -105,6 +107,9 @@ pub async fn guard(
     if let Some(caller) = caller {
         request.extensions_mut().insert(caller);
     }
+    request
+        .extensions_mut()
+        .insert(Address(address.to_canonical()));
     next.run(request).await
 }
 
@@ -116,18 +121,22 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         .strip_prefix("Bearer ")
 }
 
-/// The client's address as limits count it: the peer's, or what a trusted proxy says. Whoever
-/// has an IPv6 address has the 2^64 of its network, so the network counts.
+/// The client's address as limits count it. Whoever has an IPv6 address has the 2^64 of its
+/// network, so the network counts.
 pub fn peer(request: &Request, config: &ServerConfig) -> IpAddr {
+    network(address(request, config))
+}
+
+/// The client's address: the peer's, or what a trusted proxy says.
+fn address(request: &Request, config: &ServerConfig) -> IpAddr {
     let socket = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let direct = socket.map_or(IpAddr::from([127, 0, 0, 1]), |ConnectInfo(address)| {
         address.ip()
     });
-    let client = match config.trust_proxy {
+    match config.trust_proxy {
         true => forwarded(request.headers()).unwrap_or(direct),
         false => direct,
-    };
-    network(client)
+    }
 }
 
 fn network(address: IpAddr) -> IpAddr {

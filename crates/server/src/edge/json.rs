@@ -16,16 +16,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(|rejection| {
-                Failure::from(match rejection.status() {
-                    StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
-                    _ => Code::InvalidJson,
-                })
-            })?;
+        let bytes = bytes(request, state).await?;
         Ok(Self(parse(&bytes)?))
     }
+}
+
+/// A request body as it came, if it is within the limit.
+pub async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
+    Bytes::from_request(request, state)
+        .await
+        .map_err(|rejection| {
+            Failure::from(match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
+                _ => Code::InvalidJson,
+            })
+        })
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {

@@ -8,9 +8,12 @@
 mod bad_input;
 mod command_line;
 mod limits;
+#[path = "../support/outside.rs"]
+mod outside;
 mod playing;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod providers;
 mod recovery;
 mod reload;
 mod runaways;

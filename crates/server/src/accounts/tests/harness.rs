@@ -105,11 +105,22 @@ impl Server {
 
     /// Posts whatever text.
     pub(super) async fn send(&self, path: &str, token: Option<&str>, body: &str) -> Answer {
+        self.request("POST", path, token, body).await
+    }
+
+    /// The same, by any method.
+    pub(super) async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+    ) -> Answer {
         let authorization = token.map_or_else(String::new, |token| {
             format!("authorization: Bearer {token}\r\n")
         });
         let request = format!(
-            "POST /api/v1/auth/{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+            "{method} /api/v1/auth/{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
              {authorization}content-length: {}\r\n\r\n{body}",
             body.len()
         );
