@@ -2,21 +2,25 @@
 //!
 //! Nothing is skipped when something is missing: a tool that cannot be installed is a failure.
 
+mod fuzz;
+mod postgres;
 mod server;
 mod tools;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use postgres::Postgres;
 use server::Server;
 
 type Outcome<T = ()> = Result<T, String>;
 
 const USAGE: &str = "cargo xtask test [--quick]
 
-  Formats, lints and tests everything: Rust, the JavaScript SDK against a real server, and the
-  arena in a real browser. Installs Node.js and Chromium (apt-get, as root) where they are
-  missing. --quick leaves out JavaScript and the browser.";
+  Formats, lints and tests everything: Rust on SQLite and on PostgreSQL, the REST API with made-up
+  requests, the JavaScript SDK against a real server, and the arena in a real browser. Installs
+  PostgreSQL, Python, Node.js and Chromium (apt-get, as root) where they are missing. --quick is
+  Rust on SQLite alone.";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -34,10 +38,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn test(with_javascript: bool) -> Outcome {
+fn test(all: bool) -> Outcome {
     rust()?;
-    if with_javascript {
-        tools::install_missing()?;
+    if all {
+        postgres()?;
+        fuzz()?;
+        tools::install(&tools::JAVASCRIPT)?;
         javascript_sdk()?;
         browser()?;
     }
@@ -56,6 +62,19 @@ fn rust() -> Outcome {
         "warnings",
     ])?;
     cargo(&["test", "--workspace"])
+}
+
+/// The server's tests again, on PostgreSQL.
+fn postgres() -> Outcome {
+    let postgres = Postgres::find_or_start()?;
+    let database = [("ASOBI_TEST_DATABASE_URL", postgres.url())];
+    let test = ["test", "-p", "asobi", "--", "--include-ignored"];
+    run(env!("CARGO"), &test, &root(), &database)
+}
+
+fn fuzz() -> Outcome {
+    let server = Server::start(&binary()?, &root().join("examples/arena"))?;
+    fuzz::routes(&server)
 }
 
 /// Types, then the SDK's own tests against a server with the arena.

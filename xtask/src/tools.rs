@@ -1,33 +1,39 @@
-//! What the JavaScript and browser tests need: Node.js, npm and Chromium.
+//! What the tests need beside Rust, installed with apt-get where it is missing.
 
 use std::process::{Command, Stdio};
 
 use crate::{Outcome, root, run};
 
-/// A program and the Debian package it comes in.
-const TOOLS: [(&str, &str); 3] = [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")];
+/// Programs and the Debian packages they come in, for the JavaScript and browser tests.
+pub(crate) const JAVASCRIPT: [(&str, &str); 3] =
+    [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")];
 
-/// Installs what is missing with apt-get.
-pub(crate) fn install_missing() -> Outcome {
-    let missing: Vec<&str> = TOOLS
+/// Installs the packages of those programs that are missing.
+pub(crate) fn install(tools: &[(&str, &str)]) -> Outcome {
+    let missing: Vec<&str> = tools
         .iter()
         .filter(|(program, _)| !is_there(program))
         .map(|(_, package)| *package)
         .collect();
-    if missing.is_empty() {
+    install_packages(&missing)
+}
+
+/// Installs packages.
+pub(crate) fn install_packages(packages: &[&str]) -> Outcome {
+    if packages.is_empty() {
         return Ok(());
     }
     let quiet = [("DEBIAN_FRONTEND", "noninteractive")];
     let install: Vec<&str> = ["install", "-y", "--no-install-recommends"]
         .into_iter()
-        .chain(missing.iter().copied())
+        .chain(packages.iter().copied())
         .collect();
     run("apt-get", &["update", "-q"], &root(), &quiet)
         .and_then(|()| run("apt-get", &install, &root(), &quiet))
         .map_err(|error| {
             format!(
                 "{error}\ninstall these yourself and try again: {}",
-                missing.join(" ")
+                packages.join(" ")
             )
         })
 }

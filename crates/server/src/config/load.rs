@@ -6,6 +6,7 @@ use anyhow::Context;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
+use serde::{Deserialize, Deserializer};
 
 use super::Config;
 
@@ -139,8 +140,27 @@ fn alias(name: &str) -> Option<&'static str> {
     match name.to_ascii_lowercase().as_str() {
         "database_url" => Some("database.url"),
         "dev_errors" => Some("lua.dev_errors"),
+        "cors_origins" => Some("server.allowed_origins"),
         _ => None,
     }
+}
+
+/// A list of texts, or one text with commas between them.
+pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Texts {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Texts::deserialize(deserializer)? {
+        Texts::Many(texts) => texts,
+        Texts::One(text) => text
+            .split(',')
+            .map(|part| part.trim().to_owned())
+            .filter(|part| !part.is_empty())
+            .collect(),
+    })
 }
 
 fn profile_defaults(profile: Profile) -> Vec<(&'static str, Value)> {

@@ -67,7 +67,11 @@ pub struct ServerConfig {
     pub port: u16,
     /// Folder for the embedded database and, in `dev`, for generated secrets.
     pub data_dir: String,
-    /// Browser origins that may open the socket and read REST answers. Empty: every origin.
+    /// Browser origins that may open the socket and read REST answers, such as
+    /// `https://play.example.com`: scheme, host and port, as the browser sends it. A list, or one
+    /// text with commas. Empty: every origin. `ASOBI_CORS_ORIGINS` sets it too.
+    #[serde(deserialize_with = "load::texts")]
+    #[schemars(with = "Vec<String>")]
     pub allowed_origins: Vec<String>,
     /// Trust the last `X-Forwarded-For` address, for a server behind a proxy of yours.
     pub trust_proxy: bool,
@@ -204,6 +208,8 @@ pub struct LimitsConfig {
     pub auth_per_second: u32,
     /// Registrations from one address in a second.
     pub register_per_second: u32,
+    /// Receipts of purchases from one address in a second.
+    pub iap_per_second: u32,
     /// Other REST requests from one address or player in a second.
     pub api_per_second: u32,
     /// Matches one player joins in a minute.
@@ -224,6 +230,7 @@ impl Default for LimitsConfig {
             ws_idle_seconds: 90,
             auth_per_second: 5,
             register_per_second: 3,
+            iap_per_second: 10,
             api_per_second: 300,
             joins_per_minute: 10,
             body_bytes: 1024 * 1024,

@@ -4,6 +4,7 @@
 //! transaction a call. SQLite has one writer, so writes queue for one connection there and
 //! never meet `SQLITE_BUSY`.
 
+mod away;
 mod migrations;
 
 use std::path::Path;
@@ -11,20 +12,29 @@ use std::time::Duration;
 
 use anyhow::Context;
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
+    TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 
+use self::away::Away;
 use crate::config::DatabaseConfig;
+
+pub use away::is_away;
 
 /// The file of the embedded database inside the data folder.
 const SQLITE_FILE: &str = "asobi.db";
+
+/// Names the lock under which one server of several brings the tables up to date.
+const MIGRATION_LOCK: i64 = 0x61_73_6f_62_69;
 
 /// A handle on the database. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// None for SQLite: a file does not go away.
+    away: Option<Away>,
 }
 
 impl Db {
@@ -34,21 +44,38 @@ impl Db {
             "" => embedded_url(data_dir)?,
             url => url.to_owned(),
         };
-        let db = if url.starts_with("sqlite:") {
-            let writer = connect(&url, 1).await?;
-            let reader = connect(&url, config.max_connections).await?;
-            Self { reader, writer }
-        } else {
-            let pool = connect(&url, config.max_connections).await?;
-            Self {
-                reader: pool.clone(),
-                writer: pool,
-            }
-        };
-        migrations::Migrator::up(&db.writer, None)
+        match url.starts_with("sqlite:") {
+            true => Self::open_sqlite(&url, config).await,
+            false => Self::open_postgres(&url, config).await,
+        }
+    }
+
+    async fn open_sqlite(url: &str, config: &DatabaseConfig) -> anyhow::Result<Self> {
+        let writer = connect(url, 1).await?;
+        let reader = connect(url, config.max_connections).await?;
+        migrate(&writer).await?;
+        Ok(Self {
+            reader,
+            writer,
+            away: None,
+        })
+    }
+
+    async fn open_postgres(url: &str, config: &DatabaseConfig) -> anyhow::Result<Self> {
+        // Of servers that start together one brings the tables up to date, and the others wait
+        // for it. The lock goes with its connection, whatever happens to the process.
+        let lock = connect(url, 1).await?;
+        lock.execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))
             .await
-            .context("cannot bring the database's tables up to date")?;
-        Ok(db)
+            .context("cannot lock the database's tables")?;
+        let pool = connect(url, config.max_connections).await?;
+        migrate(&pool).await?;
+        lock.close().await.context("cannot open the database")?;
+        Ok(Self {
+            away: Some(Away::watch(pool.clone())),
+            reader: pool.clone(),
+            writer: pool,
+        })
     }
 
     /// For reading.
@@ -57,14 +84,32 @@ impl Db {
     }
 
     /// Begins a transaction; dropping it without a commit takes everything back.
+    ///
+    /// # Errors
+    /// At once while the database is away.
     pub async fn write(&self) -> Result<DatabaseTransaction, DbErr> {
+        if self.is_away() {
+            return Err(away::error());
+        }
         self.writer.begin().await
+    }
+
+    /// Whether the database did not answer when last asked, at most a few seconds ago. Requests
+    /// need not find out one by one.
+    pub fn is_away(&self) -> bool {
+        self.away.as_ref().is_some_and(Away::is_away)
     }
 
     /// Whether the database answers.
     pub async fn is_ready(&self) -> bool {
-        self.reader.ping().await.is_ok()
+        !self.is_away() && self.reader.ping().await.is_ok()
     }
+}
+
+async fn migrate(connection: &DatabaseConnection) -> anyhow::Result<()> {
+    migrations::Migrator::up(connection, None)
+        .await
+        .context("cannot bring the database's tables up to date")
 }
 
 fn embedded_url(data_dir: &Path) -> anyhow::Result<String> {

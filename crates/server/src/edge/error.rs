@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use sea_orm::DbErr;
 use serde_json::Value;
 
+use crate::db::is_away;
+
 /// What a route answers when it fails: the one error object, with the code's status.
 #[derive(Debug)]
 pub struct Failure(pub ApiError);
@@ -41,6 +43,11 @@ impl From<Code> for Failure {
 
 /// A database failure as a client sees it: the cause goes to the log, not to the client.
 pub fn database(error: DbErr) -> ApiError {
+    if is_away(&error) {
+        // Said once by whoever watches the database, not by each request.
+        tracing::debug!(%error, "database away");
+        return Code::NotReady.into();
+    }
     tracing::error!(%error, "database");
     Code::Internal.into()
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use asobi_wire::Code;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
@@ -22,6 +23,7 @@ pub struct Limits {
     connects: Limiter<IpAddr>,
     auth: Limiter<IpAddr>,
     register: Limiter<IpAddr>,
+    iap: Limiter<IpAddr>,
     api: Limiter<ApiKey>,
 }
 
@@ -39,6 +41,7 @@ impl Limits {
             connects: Limiter::new(Rate::per_second(config.ws_connects_per_second)),
             auth: Limiter::new(Rate::per_second(config.auth_per_second)),
             register: Limiter::new(Rate::per_second(config.register_per_second)),
+            iap: Limiter::new(Rate::per_second(config.iap_per_second)),
             api: Limiter::new(Rate::per_second(config.api_per_second)),
         }
     }
@@ -80,6 +83,9 @@ impl Limits {
         if path.starts_with("/auth/") {
             return self.auth.take(peer);
         }
+        if path.starts_with("/iap/") {
+            return self.iap.take(peer);
+        }
         self.api
             .take(player.map_or(ApiKey::Address(peer), |player| {
                 ApiKey::Player(player.clone())
@@ -104,6 +110,12 @@ pub async fn guard(
     {
         return Failure(rate_limited(wait)).into_response();
     }
+    if let Err(code) = check_length(&request, services.config.limits.body_bytes) {
+        return Failure::from(code).into_response();
+    }
+    if services.db.is_away() {
+        return Failure::from(Code::NotReady).into_response();
+    }
     if let Some(caller) = caller {
         request.extensions_mut().insert(caller);
     }
@@ -111,6 +123,25 @@ pub async fn guard(
         .extensions_mut()
         .insert(Address(address.to_canonical()));
     next.run(request).await
+}
+
+/// A body says how long it is before it is read, and is not too long.
+fn check_length(request: &Request, most: usize) -> Result<(), Code> {
+    let headers = request.headers();
+    let Some(length) = headers.get(header::CONTENT_LENGTH) else {
+        return match headers.contains_key(header::TRANSFER_ENCODING) {
+            true => Err(Code::LengthRequired),
+            false => Ok(()),
+        };
+    };
+    let length = length
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse::<usize>().ok());
+    match length {
+        Some(length) if length <= most => Ok(()),
+        _ => Err(Code::PayloadTooLarge),
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -2,15 +2,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use asobi_wire::Code;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State, WebSocketUpgrade};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -25,8 +27,12 @@ use super::{files, guard, openapi, socket};
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; \
     img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
 
+/// How long a browser remembers what it may send.
+const PREFLIGHT_LASTS: Duration = Duration::from_secs(600);
+
 /// The whole server as one service. `client` is the game's browser client, if it has one.
 pub fn router(services: Arc<Services>, client: Option<&Path>) -> Router {
+    let cors = cors(&services.config.server.allowed_origins);
     let live = Router::new()
         .route("/ws", get(upgrade))
         .route("/healthz", get(health))
@@ -36,7 +42,26 @@ pub fn router(services: Arc<Services>, client: Option<&Path>) -> Router {
         .nest("/api/v1", api(services))
         .merge(files::sdk())
         .fallback_service(files::client(client));
-    security_headers(router)
+    security_headers(router).layer(cors)
+}
+
+/// What pages of other origins may do: call the REST API with a token of theirs. There are no
+/// cookies, so an allowed origin gains nothing from a visitor.
+fn cors(allowed: &[String]) -> CorsLayer {
+    let origins = match allowed {
+        [] => AllowOrigin::any(),
+        some => AllowOrigin::list(some.iter().filter_map(|origin| origin.parse().ok())),
+    };
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("x-client-gate-token"),
+        ])
+        .expose_headers([header::RETRY_AFTER])
+        .max_age(PREFLIGHT_LASTS)
 }
 
 /// The REST API, and the document that describes it.
@@ -62,6 +87,8 @@ fn security_headers(router: Router) -> Router {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "same-origin"),
+        // Browsers heed it over HTTPS only, where a proxy serves us.
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
     ];
     headers.into_iter().fold(
         router,

@@ -7,9 +7,11 @@
 
 mod bad_input;
 mod command_line;
+mod database;
 mod limits;
 #[path = "../support/outside.rs"]
 mod outside;
+mod platform;
 mod playing;
 #[path = "../support/postgres.rs"]
 mod postgres;
