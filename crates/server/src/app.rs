@@ -21,6 +21,7 @@ use crate::game::Game;
 use crate::matches::Matches;
 use crate::matches::host::Host;
 use crate::matchmaking::Matchmaking;
+use crate::notifications::Notifications;
 use crate::session::outbox::Closing;
 use crate::social::Social;
 use crate::votes::Votes;
@@ -48,6 +49,8 @@ pub struct Services {
     pub votes: Votes,
     /// Friends and groups.
     pub social: Social,
+    /// Notifications.
+    pub notifications: Notifications,
 }
 
 /// A server that is ready to take connections.
@@ -88,10 +91,17 @@ impl App {
         let listener = TcpListener::bind((host, config.server.port)).await;
         let listener =
             listener.with_context(|| format!("cannot listen on {host}:{}", config.server.port))?;
+        let notifications = Notifications::new(&config.notifications, db.clone(), bus.clone());
         let services = Services {
             limits: Limits::new(&config.limits),
             votes: Votes::new(db.clone(), matches.clone()),
-            social: Social::new(db.clone()),
+            social: Social::new(
+                &config.social,
+                db.clone(),
+                bus.clone(),
+                notifications.clone(),
+            ),
+            notifications,
             config,
             db,
             bus,

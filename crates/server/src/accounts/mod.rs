@@ -10,6 +10,7 @@ mod devices;
 mod entities;
 mod guests;
 mod passwords;
+pub mod people;
 mod pruning;
 pub mod routes;
 mod sessions;

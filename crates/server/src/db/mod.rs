@@ -5,6 +5,8 @@
 //! never meet `SQLITE_BUSY`.
 
 mod migrations;
+#[cfg(test)]
+pub(crate) mod scratch;
 
 use std::path::Path;
 use std::time::Duration;

@@ -7,7 +7,12 @@
 
 mod bad_input;
 mod command_line;
+mod database;
+mod friends;
+mod groups;
+mod guests;
 mod limits;
+mod notifications;
 mod playing;
 mod recovery;
 mod reload;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use asobi_client::{Api, Client, Device, Event};
 use serde_json::Value;
 
+use crate::database::TestDatabase;
+
 /// How long anything may take that takes a moment.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
@@ -69,10 +71,11 @@ end
 "#;
 
 /// Settings that let a test do in a second what players do in an hour.
-const UNLIMITED: [(&str, &str); 5] = [
+const UNLIMITED: [(&str, &str); 6] = [
     ("ASOBI_LIMITS__AUTH_PER_SECOND", "0"),
     ("ASOBI_LIMITS__REGISTER_PER_SECOND", "0"),
     ("ASOBI_LIMITS__WS_CONNECTS_PER_SECOND", "0"),
+    ("ASOBI_LIMITS__API_PER_SECOND", "0"),
     ("ASOBI_LIMITS__JOINS_PER_MINUTE", "0"),
     ("ASOBI_MATCHMAKER__TICK_INTERVAL_MS", "50"),
 ];
@@ -83,6 +86,8 @@ pub(crate) struct Server {
     pub(crate) url: String,
     folder: PathBuf,
     settings: Vec<(String, String)>,
+    /// Dropped after the process that uses it has gone.
+    _database: Option<TestDatabase>,
 }
 
 /// An empty folder of the test's own.
@@ -124,13 +129,17 @@ impl Server {
     /// Serves `folder/game` with the data in `folder/data`.
     pub(crate) fn in_folder(folder: PathBuf, settings: &[(&str, &str)]) -> Self {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let settings: Vec<_> = UNLIMITED.iter().chain(settings).map(own).collect();
+        let mut settings: Vec<_> = UNLIMITED.iter().chain(settings).map(own).collect();
+        let database = TestDatabase::new();
+        let url = database.as_ref().map(TestDatabase::url);
+        settings.extend(url.map(|url| ("ASOBI_DATABASE_URL".to_owned(), url)));
         let (process, url) = launch(&folder, &settings);
         Self {
             process,
             url,
             folder,
             settings,
+            _database: database,
         }
     }
 

@@ -1,0 +1,537 @@
+//! Groups: who is in, who comes in, who decides.
+
+use asobi_wire::Code;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::friends::NO_IDS;
+use crate::guests::{Answer, Guest};
+use crate::server::{GAME, SOON, Server};
+
+impl Guest {
+    /// A new group of one's own. Its id.
+    async fn group(&self, form: Value) -> String {
+        let group = self.post("/groups", form).await.ok();
+        group["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn join(&self, group: &str) -> Answer {
+        self.post(&format!("/groups/{group}/join"), json!({})).await
+    }
+
+    async fn leave(&self, group: &str) {
+        let left = self
+            .send("POST", &format!("/groups/{group}/leave"), "")
+            .await;
+        assert_eq!(left.ok(), json!({"success": true}));
+    }
+
+    async fn invite(&self, group: &str, player: &Guest) -> Answer {
+        let path = format!("/groups/{group}/invites");
+        self.post(&path, json!({"player_id": player.id})).await
+    }
+
+    async fn set_role(&self, group: &str, player: &Guest, role: &str) -> Answer {
+        let path = format!("/groups/{group}/members/{}/role", player.id);
+        self.put(&path, json!({"role": role})).await
+    }
+
+    async fn kick(&self, group: &str, player: &Guest) -> Answer {
+        self.delete(&format!("/groups/{group}/members/{}", player.id))
+            .await
+    }
+
+    async fn remove_invite(&self, group: &str, player: &Guest) -> Answer {
+        self.delete(&format!("/groups/{group}/invites/{}", player.id))
+            .await
+    }
+
+    /// Players and their roles, in the order of the list.
+    async fn roles(&self, group: &str) -> Vec<(String, String)> {
+        let members = self.get(&format!("/groups/{group}/members")).await;
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let members = members.rows("members");
+        members
+            .iter()
+            .map(|row| (text(&row["player_id"]), text(&row["role"])))
+            .collect()
+    }
+
+    async fn invites(&self, path: &str) -> Vec<(String, bool)> {
+        let rows = self.get(path).await.rows("invites");
+        rows.iter()
+            .map(|row| {
+                let player = row["player_id"].as_str().unwrap().to_owned();
+                (player, row["requested"].as_bool().unwrap())
+            })
+            .collect()
+    }
+}
+
+fn roles<const N: usize>(expected: [(&Guest, &str); N]) -> Vec<(String, String)> {
+    let roles = expected.iter();
+    roles
+        .map(|(guest, role)| (guest.id.clone(), (*role).to_owned()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_is_made_read_and_changed() {
+    let server = Server::start();
+    let [a, b] = server.guests().await;
+    let group = a.post("/groups", json!({"name": " Crew "})).await.ok();
+    assert_eq!(group["name"], "Crew");
+    assert_eq!(group["description"], Value::Null);
+    assert_eq!(group["max_members"], 50);
+    assert_eq!(group["member_count"], 1);
+    assert_eq!(group["open"], false);
+    assert_eq!(group["creator_id"], a.id);
+    assert_eq!(group["metadata"], json!({}));
+    let path = format!("/groups/{}", group["id"].as_str().unwrap());
+    assert_eq!(b.get(&path).await.ok(), group);
+
+    let form = json!({
+        "name": "Die Mannschaft", "description": "Two\nlines", "max_members": 2,
+        "open": true, "metadata": {"colour": "red", "list": [1, null, 1e300]},
+    });
+    let changed = a.put(&path, form.clone()).await.ok();
+    for (field, value) in form.as_object().unwrap() {
+        assert_eq!(changed[field], *value);
+    }
+    assert_eq!(b.get(&path).await.ok(), changed);
+    for nothing in [json!({}), json!({"name": null, "open": null})] {
+        let mut same = a.put(&path, nothing).await.ok();
+        same["updated_at"] = changed["updated_at"].clone();
+        assert_eq!(same, changed);
+    }
+    let cleared = a.put(&path, json!({"description": ""})).await.ok();
+    assert_eq!(cleared["description"], Value::Null);
+
+    let own = a.get("/groups").await.rows("groups");
+    assert_eq!(own[0]["id"], group["id"]);
+    assert_eq!(own[0]["role"], "owner");
+    assert_eq!(own[0]["member_count"], 1);
+    assert!(own[0]["joined_at"].is_string());
+    assert!(b.get("/groups").await.rows("groups").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_group_takes_whoever_comes_until_it_is_full() {
+    let server = Server::start();
+    let ada = server.guest().await;
+    let [a] = server.guests_of([&ada]);
+    let [b, c] = server.guests().await;
+    let form = json!({"name": "Crew", "open": true, "max_members": 2});
+    let group = a.group(form).await;
+    let joined = b.join(&group).await.ok();
+    assert_eq!(joined, json!({"success": true, "group_id": group}));
+    b.join(&group).await.refused(Code::AlreadyMember);
+    c.join(&group).await.refused(Code::GroupFull);
+    let members = c
+        .get(&format!("/groups/{group}/members"))
+        .await
+        .rows("members");
+    assert_eq!(members[0]["player_id"], a.id);
+    assert_eq!(members[0]["group_id"], group);
+    assert_eq!(members[0]["online"], true);
+    assert_eq!(members[1]["online"], false);
+    assert_eq!(members[1]["username"], members[1]["display_name"]);
+    assert!(members[1]["joined_at"].is_string());
+    let path = format!("/groups/{group}");
+    a.put(&path, json!({"max_members": 3})).await.ok();
+    c.join(&group).await.ok();
+    let shrink = a.put(&path, json!({"max_members": 2})).await;
+    shrink.refused_field("max_members");
+    b.leave(&group).await;
+    b.leave(&group).await;
+    a.put(&path, json!({"max_members": 2})).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_twenty_who_want_the_last_place_one_gets_it() {
+    let server = Server::start();
+    let [owner, ..] = &server.guests::<1>().await;
+    let group = owner
+        .group(json!({"name": "Crew", "open": true, "max_members": 2}))
+        .await;
+    let guests = server.guests::<20>().await;
+    let answers = join_all(guests.iter().map(|guest| guest.join(&group))).await;
+    let mut inside = 0;
+    for answer in answers {
+        match answer.status {
+            200 => inside += 1,
+            _ => drop(answer.refused(Code::GroupFull)),
+        }
+    }
+    assert_eq!(inside, 1);
+    assert_eq!(owner.roles(&group).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_player_joins_once_however_often_they_ask_at_once() {
+    let server = Server::start();
+    let [owner, guest] = server.guests().await;
+    let group = owner.group(json!({"name": "Crew", "open": true})).await;
+    let closed = owner.group(json!({"name": "Closed"})).await;
+    let answers = join_all((0..8).map(|_| guest.join(&group))).await;
+    assert_eq!(
+        answers.iter().filter(|answer| answer.status == 200).count(),
+        1
+    );
+    for answer in join_all((0..8).map(|_| guest.join(&closed))).await {
+        assert_eq!(answer.refused(Code::GroupClosed)["requested"], true);
+    }
+    assert_eq!(owner.told().await, ["group_join_request"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_group_notes_the_wish_and_admits_who_asked() {
+    let server = Server::start();
+    let ada = server.guest().await;
+    let [a] = server.guests_of([&ada]);
+    let [m, b, c] = server.guests().await;
+    let group = a.group(json!({"name": "Crew", "open": true})).await;
+    m.join(&group).await.ok();
+    a.set_role(&group, &m, "moderator").await.ok();
+    c.join(&group).await.ok();
+    a.put(&format!("/groups/{group}"), json!({"open": false}))
+        .await
+        .ok();
+
+    let details = b.join(&group).await.refused(Code::GroupClosed);
+    assert_eq!(details["requested"], true);
+    let details = b.join(&group).await.refused(Code::GroupClosed);
+    assert_eq!(details["requested"], true);
+    let pushed = ada
+        .client
+        .next_of("notification.new", SOON)
+        .await
+        .unwrap()
+        .json();
+    assert_eq!(pushed["type"], "group_join_request");
+    assert_eq!(pushed["content"]["group_id"], group);
+    assert_eq!(pushed["content"]["from_player_id"], b.id);
+    assert_eq!(a.told().await, ["group_join_request"]);
+    assert_eq!(m.told().await, ["group_join_request", "group_role_changed"]);
+    assert!(c.told().await.is_empty());
+    let path = format!("/groups/{group}/invites");
+    assert_eq!(m.invites(&path).await, [(b.id.clone(), true)]);
+    assert_eq!(b.invites("/groups/invites").await, [(b.id.clone(), true)]);
+
+    let admitted = m.invite(&group, &b).await.ok();
+    assert_eq!(admitted["status"], "joined");
+    assert_eq!(b.told().await, ["group_joined"]);
+    assert!(m.invites(&path).await.is_empty());
+    m.invite(&group, &b).await.refused(Code::AlreadyMember);
+    let expected = roles([
+        (&a, "owner"),
+        (&m, "moderator"),
+        (&c, "member"),
+        (&b, "member"),
+    ]);
+    assert_eq!(a.roles(&group).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_invited_may_join_a_closed_group() {
+    let server = Server::start();
+    let [a, b, c] = server.guests().await;
+    let group = a.group(json!({"name": "Crew", "max_members": 2})).await;
+    for _ in 0..2 {
+        let invited = a.invite(&group, &b).await.ok();
+        assert_eq!(invited["status"], "invited");
+    }
+    a.invite(&group, &c).await.ok();
+    assert_eq!(b.told().await, ["group_invite"]);
+    let [row] = &b.get("/groups/invites").await.rows("invites")[..] else {
+        panic!()
+    };
+    assert_eq!(row["group_id"], group);
+    assert_eq!(row["group_name"], "Crew");
+    assert_eq!(row["invited_by"], a.id);
+    assert!(row["username"].is_string());
+    let path = format!("/groups/{group}/invites");
+    let newest = a.invites(&format!("{path}?limit=1")).await;
+    assert_eq!(newest, [(c.id.clone(), false)]);
+    b.join(&group).await.ok();
+    c.join(&group).await.refused(Code::GroupFull);
+    assert_eq!(a.invites(&path).await, [(c.id.clone(), false)]);
+    b.invite(&group, &c).await.refused(Code::Forbidden);
+    b.get(&path).await.refused(Code::Forbidden);
+    c.get(&path).await.refused(Code::Forbidden);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invitations_and_requests_are_taken_back_declined_and_refused() {
+    let server = Server::start();
+    let [a, b, c] = server.guests().await;
+    let group = a.group(json!({"name": "Crew"})).await;
+    let path = format!("/groups/{group}/invites");
+    // Taken back by whom it came from: nothing stays.
+    a.invite(&group, &b).await.ok();
+    c.remove_invite(&group, &b).await.refused(Code::Forbidden);
+    a.remove_invite(&group, &b).await.ok();
+    assert!(b.told().await.is_empty());
+    b.join(&group).await.refused(Code::GroupClosed);
+    b.remove_invite(&group, &b).await.ok();
+    assert!(a.told().await.is_empty());
+    b.remove_invite(&group, &b)
+        .await
+        .refused(Code::InviteNotFound);
+    a.remove_invite(&group, &b)
+        .await
+        .refused(Code::InviteNotFound);
+    // Answered by whom it was for: word of it stays.
+    a.invite(&group, &b).await.ok();
+    b.remove_invite(&group, &b).await.ok();
+    assert_eq!(b.told().await, ["group_invite"]);
+    b.join(&group).await.refused(Code::GroupClosed);
+    a.remove_invite(&group, &b).await.ok();
+    assert_eq!(a.told().await, ["group_join_request"]);
+    assert!(a.invites(&path).await.is_empty());
+    // Who blocks whoever invites is not invited.
+    b.answer(&a, "blocked").await;
+    a.invite(&group, &b).await.refused(Code::SocialBlocked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_decide_who_may_do_what() {
+    let server = Server::start();
+    let [owner, admin, other, moderator, member, stranger] = server.guests().await;
+    let group = owner.group(json!({"name": "Crew", "open": true})).await;
+    for guest in [&admin, &other, &moderator, &member] {
+        guest.join(&group).await.ok();
+    }
+    let row = owner.set_role(&group, &admin, "admin").await.ok();
+    assert_eq!(row["role"], "admin");
+    assert_eq!(row["player_id"], admin.id);
+    assert!(row["username"].is_string());
+    assert_eq!(admin.told().await, ["group_role_changed"]);
+    owner.set_role(&group, &other, "admin").await.ok();
+    admin.set_role(&group, &moderator, "moderator").await.ok();
+    moderator
+        .set_role(&group, &member, "member")
+        .await
+        .refused(Code::Forbidden);
+
+    let path = format!("/groups/{group}");
+    for (guest, may) in [(&moderator, false), (&stranger, false), (&admin, true)] {
+        let update = guest.put(&path, json!({"name": "Crew"})).await;
+        match may {
+            true => drop(update.ok()),
+            false => drop(update.refused(Code::Forbidden)),
+        }
+    }
+    // Nobody raises to their own height, nobody touches who stands as high, nobody rises alone.
+    for (actor, target, role) in [
+        (&admin, &member, "admin"),
+        (&admin, &other, "member"),
+        (&admin, &owner, "member"),
+        (&admin, &member, "owner"),
+        (&admin, &admin, "owner"),
+        (&moderator, &moderator, "admin"),
+        (&member, &member, "moderator"),
+        (&stranger, &member, "moderator"),
+        (&owner, &owner, "member"),
+    ] {
+        let change = actor.set_role(&group, target, role).await;
+        change.refused(Code::Forbidden);
+    }
+    for (actor, target) in [
+        (&admin, &other),
+        (&admin, &owner),
+        (&admin, &admin),
+        (&moderator, &admin),
+        (&moderator, &moderator),
+        (&member, &member),
+        (&stranger, &member),
+    ] {
+        actor.kick(&group, target).await.refused(Code::Forbidden);
+    }
+    other.set_role(&group, &other, "moderator").await.ok();
+    moderator.kick(&group, &member).await.ok();
+    moderator
+        .kick(&group, &member)
+        .await
+        .refused(Code::MemberNotFound);
+
+    owner.set_role(&group, &moderator, "owner").await.ok();
+    let expected = roles([
+        (&moderator, "owner"),
+        (&owner, "admin"),
+        (&admin, "admin"),
+        (&other, "moderator"),
+    ]);
+    assert_eq!(stranger.roles(&group).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_who_leaves_has_an_heir_and_the_last_one_takes_the_group_along() {
+    let server = Server::start();
+    let [owner, first, second, admin] = server.guests().await;
+    let group = owner.group(json!({"name": "Crew", "open": true})).await;
+    for guest in [&first, &second, &admin] {
+        guest.join(&group).await.ok();
+    }
+    owner.set_role(&group, &admin, "admin").await.ok();
+    owner.leave(&group).await;
+    let expected = roles([(&admin, "owner"), (&first, "member"), (&second, "member")]);
+    assert_eq!(owner.roles(&group).await, expected);
+    assert_eq!(admin.told().await, ["group_role_changed"]);
+    admin.leave(&group).await;
+    let expected = roles([(&first, "owner"), (&second, "member")]);
+    assert_eq!(owner.roles(&group).await, expected);
+    first.invite(&group, &owner).await.ok();
+    second.leave(&group).await;
+    first.leave(&group).await;
+    first.leave(&group).await;
+    owner
+        .get(&format!("/groups/{group}"))
+        .await
+        .refused(Code::GroupNotFound);
+    owner.join(&group).await.refused(Code::GroupNotFound);
+    assert!(owner.invites("/groups/invites").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_player_is_in_so_many_groups_and_no_more() {
+    let server = Server::with(GAME, &[("ASOBI_SOCIAL__MAX_GROUPS", "2")]);
+    let [a, b] = server.guests().await;
+    let form = || json!({"name": "Crew", "open": true});
+    let open = [a.group(form()).await, a.group(form()).await];
+    a.post("/groups", form())
+        .await
+        .refused(Code::GroupLimitReached);
+    for group in &open {
+        b.join(group).await.ok();
+    }
+    a.leave(&open[0]).await;
+    let closed = a.group(json!({"name": "Closed"})).await;
+    b.join(&closed).await.refused(Code::GroupClosed);
+    a.invite(&closed, &b).await.refused(Code::GroupLimitReached);
+    b.leave(&open[1]).await;
+    assert_eq!(a.invite(&closed, &b).await.ok()["status"], "joined");
+    // Many at once do not slip past it.
+    let groups = join_all((0..6).map(|_| b.post("/groups", form()))).await;
+    assert!(groups.iter().all(|answer| answer.status == 409));
+    b.leave(&open[0]).await;
+    let groups = join_all((0..6).map(|_| b.post("/groups", form()))).await;
+    assert_eq!(
+        groups.iter().filter(|answer| answer.status == 200).count(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_forms_name_the_field() {
+    let server = Server::start();
+    let [a] = server.guests().await;
+    let group = a.group(json!({"name": "Crew"})).await;
+    let path = format!("/groups/{group}");
+    for (field, value) in [
+        ("name", json!("x")),
+        ("name", json!("x".repeat(65))),
+        ("name", json!("a\0b")),
+        ("name", json!("\u{202e}abc")),
+        ("name", json!("a\nb")),
+        ("name", json!("   ")),
+        ("name", json!(7)),
+        ("name", json!({"a": 1})),
+        ("description", json!("x".repeat(1025))),
+        ("description", json!("ä".repeat(513))),
+        ("description", json!("a\0b")),
+        ("description", json!([])),
+        ("max_members", json!(1)),
+        ("max_members", json!(0)),
+        ("max_members", json!(-5)),
+        ("max_members", json!(1001)),
+        ("max_members", json!(2.5)),
+        ("max_members", json!(1e300)),
+        ("max_members", json!(u64::MAX)),
+        ("max_members", json!("50")),
+        ("open", json!(1)),
+        ("open", json!("yes")),
+        ("metadata", json!([])),
+        ("metadata", json!("{}")),
+        ("metadata", json!({"a\0": 1})),
+        ("metadata", json!({"a": [{"b": "\0"}]})),
+        ("metadata", json!({"a": "x".repeat(16 * 1024)})),
+    ] {
+        let mut form = json!({"name": "Crew"});
+        form[field] = value;
+        a.post("/groups", form.clone()).await.refused_field(field);
+        a.put(&path, form).await.refused_field(field);
+    }
+    let details = a
+        .post("/groups", json!({}))
+        .await
+        .refused(Code::MissingField);
+    assert_eq!(details["field"], "name");
+    a.post("/groups", json!({"name": null}))
+        .await
+        .refused(Code::MissingField);
+    for (method, path) in [("POST", "/groups"), ("PUT", path.as_str())] {
+        a.send(method, path, "{").await.refused(Code::InvalidJson);
+        a.send(method, path, "7")
+            .await
+            .refused(Code::InvalidPayload);
+    }
+    let groups = a.get("/groups").await.rows("groups");
+    assert_eq!(groups.len(), 1);
+    assert_eq!(groups[0]["updated_at"], groups[0]["inserted_at"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_that_name_nothing_have_their_code() {
+    let server = Server::start();
+    let [a, b] = server.guests().await;
+    let group = a.group(json!({"name": "Crew"})).await;
+    for id in NO_IDS {
+        for (method, path, body) in [
+            ("GET", "", ""),
+            ("PUT", "", "{\"name\":\"Crew\"}"),
+            ("POST", "/join", ""),
+            ("GET", "/members", ""),
+            ("PUT", "/members/x/role", "{\"role\":\"admin\"}"),
+            ("DELETE", "/members/x", ""),
+            ("GET", "/invites", ""),
+            ("POST", "/invites", "{\"player_id\":\"x\"}"),
+            ("DELETE", "/invites/x", ""),
+        ] {
+            let answer = a.send(method, &format!("/groups/{id}{path}"), body).await;
+            answer.refused(Code::GroupNotFound);
+        }
+        a.leave(id).await;
+        let member = format!("/groups/{group}/members/{id}");
+        a.delete(&member).await.refused(Code::MemberNotFound);
+        let role = a
+            .put(&format!("{member}/role"), json!({"role": "admin"}))
+            .await;
+        role.refused(Code::MemberNotFound);
+        let invite = a.delete(&format!("/groups/{group}/invites/{id}")).await;
+        invite.refused(Code::InviteNotFound);
+    }
+    a.kick(&group, &b).await.refused(Code::MemberNotFound);
+    for role in ["", "god", "Owner", "admin\0"] {
+        a.set_role(&group, &a, role)
+            .await
+            .refused(Code::InvalidRole);
+    }
+    let path = format!("/groups/{group}/members/{}/role", a.id);
+    for body in [json!({}), json!({"role": 1})] {
+        a.put(&path, body).await.refused(Code::MissingField);
+    }
+    let path = format!("/groups/{group}/invites");
+    for id in ["", "nobody", "a\0b", &b.id.to_uppercase()] {
+        let invite = a.post(&path, json!({"player_id": id})).await;
+        invite.refused(Code::PlayerNotFound);
+    }
+    for body in [json!({}), json!({"player_id": [b.id]})] {
+        a.post(&path, body).await.refused(Code::MissingField);
+    }
+    for path in [path.as_str(), "/groups/invites"] {
+        let list = a.get(&format!("{path}?before=%00")).await;
+        list.refused(Code::InvalidPayload);
+    }
+    a.invite(&group, &a).await.refused(Code::AlreadyMember);
+}
