@@ -70,6 +70,7 @@ impl App {
         let db = Db::open(&config.database, Path::new(&config.server.data_dir)).await?;
         let accounts = Accounts::open(db.clone(), &config).await?;
         let bus = Bus::default();
+        let notifications = Notifications::new(&config.notifications, db.clone(), bus.clone());
         let game = Game::load(&config, game_dir)?;
         check_guests(&config, &game)?;
         let host = Host::new(bus.clone(), Directory::default(), config.lua.clone());
@@ -91,7 +92,6 @@ impl App {
         let listener = TcpListener::bind((host, config.server.port)).await;
         let listener =
             listener.with_context(|| format!("cannot listen on {host}:{}", config.server.port))?;
-        let notifications = Notifications::new(&config.notifications, db.clone(), bus.clone());
         let services = Services {
             limits: Limits::new(&config.limits),
             votes: Votes::new(db.clone(), matches.clone()),

@@ -51,6 +51,7 @@ pub struct Friendship {
 /// Who asked.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = FriendRequestDirection)]
 enum Direction {
     /// The caller.
     Outgoing,

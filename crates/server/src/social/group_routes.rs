@@ -190,7 +190,7 @@ async fn members(
 }
 
 #[derive(Deserialize, ToSchema)]
-struct NewRole {
+struct NewGroupRole {
     /// `owner`, `admin`, `moderator` or `member`.
     role: String,
 }
@@ -201,14 +201,14 @@ struct NewRole {
     path = "/groups/{id}/members/{player_id}/role",
     tag = "social",
     params(("id" = String, Path), ("player_id" = String, Path)),
-    request_body = NewRole,
+    request_body = NewGroupRole,
     responses((status = 200, body = GroupMember), Failures)
 )]
 async fn set_role(
     State(social): State<Social>,
     caller: Caller,
     Path((id, player)): Path<(String, String)>,
-    Body(body): Body<NewRole>,
+    Body(body): Body<NewGroupRole>,
 ) -> Answer<GroupMember> {
     let member = social
         .set_group_role(&caller.player, &id, &player, &body.role)
@@ -236,13 +236,13 @@ async fn kick(
 }
 
 #[derive(Deserialize, ToSchema)]
-struct NewInvite {
+struct NewGroupInvite {
     /// The player to invite.
     player_id: String,
 }
 
 #[derive(Serialize, ToSchema)]
-struct InviteAnswer {
+struct GroupInviteAnswer {
     success: bool,
     group_id: String,
     player_id: String,
@@ -255,17 +255,17 @@ struct InviteAnswer {
     path = "/groups/{id}/invites",
     tag = "social",
     params(("id" = String, Path)),
-    request_body = NewInvite,
-    responses((status = 200, body = InviteAnswer), Failures)
+    request_body = NewGroupInvite,
+    responses((status = 200, body = GroupInviteAnswer), Failures)
 )]
 async fn invite(
     State(social): State<Social>,
     caller: Caller,
     Path(id): Path<String>,
-    Body(body): Body<NewInvite>,
-) -> Answer<InviteAnswer> {
+    Body(body): Body<NewGroupInvite>,
+) -> Answer<GroupInviteAnswer> {
     let status = social.invite(&caller.player, &id, &body.player_id).await?;
-    Ok(Json(InviteAnswer {
+    Ok(Json(GroupInviteAnswer {
         success: true,
         group_id: id,
         player_id: body.player_id,

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::group_store::{self as store, Group, Invite, Whose};
 use super::groups::{acting_member, lock_group};
+use super::members::check_no_member;
 use super::{Seen, Social};
 use crate::accounts::people::{self, Person};
 use crate::clock::iso;
@@ -52,6 +53,7 @@ pub struct GroupInvite {
 /// What came of an invitation.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = GroupInviteStatus)]
 pub enum Invited {
     /// The player may join now.
     Invited,
@@ -97,7 +99,7 @@ impl Social {
         if is_blocked.map_err(database)? {
             return Err(Code::SocialBlocked.into());
         }
-        self.check_no_member(&tx, &group, &target.id).await?;
+        check_no_member(&tx, &group, &target.id).await?;
         self.invite_locked(tx, player, &group, target).await
     }
 
@@ -113,7 +115,7 @@ impl Social {
             .map_err(database)?;
         let (outcome, kind, subject) = match open {
             Some(open) if open.is_request() => {
-                self.admit(&tx, group, &target.id).await?;
+                self.admit(&tx, group, &target.id, Some(&open)).await?;
                 (Invited::Joined, ADMITTED, "You are a member of a group now")
             }
             Some(_) => return Ok(Invited::Invited),

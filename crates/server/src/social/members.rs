@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::group_store::{self as store, Group, Member};
+use super::group_store::{self as store, Group, Invite, Member};
 use super::groups::{acting_member, lock_group};
 use super::roles::Role;
 use super::{Seen, Social, lock_caller};
@@ -65,7 +65,7 @@ impl Social {
         let tx = self.db.write().await.map_err(database)?;
         let caller = lock_caller(&tx, player).await?;
         let group = lock_group(&tx, id).await?;
-        self.check_no_member(&tx, &group, &caller.id).await?;
+        check_no_member(&tx, &group, &caller.id).await?;
         let invite = store::invite(&tx, id, &caller.id).await.map_err(database)?;
         let is_invited = invite.as_ref().is_some_and(|invite| !invite.is_request());
         if !group.open && !is_invited {
@@ -75,29 +75,18 @@ impl Social {
             };
             return Err(ApiError::from(Code::GroupClosed).with("requested", requested));
         }
-        self.admit(&tx, &group, &caller.id).await?;
+        self.admit(&tx, &group, &caller.id, invite.as_ref()).await?;
         tx.commit().await.map_err(database)
     }
 
-    pub(super) async fn check_no_member(
-        &self,
-        tx: &DatabaseTransaction,
-        group: &Group,
-        player: &str,
-    ) -> Outcome<()> {
-        let member = store::member(tx, &group.id, player).await;
-        match member.map_err(database)? {
-            Some(_) => Err(Code::AlreadyMember.into()),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes a player in, if there is a place. Player and group must be locked.
+    /// Takes a player in, if there is a place; the invitation or request it answers goes. Player
+    /// and group must be locked.
     pub(super) async fn admit(
         &self,
         tx: &DatabaseTransaction,
         group: &Group,
         player: &str,
+        invite: Option<&Invite>,
     ) -> Outcome<()> {
         let members = store::count_members(tx, &group.id)
             .await
@@ -106,11 +95,8 @@ impl Social {
             return Err(Code::GroupFull.into());
         }
         self.check_group_limit(tx, player).await?;
-        if let Some(invite) = store::invite(tx, &group.id, player)
-            .await
-            .map_err(database)?
-        {
-            store::delete_invite(tx, &invite).await.map_err(database)?;
+        if let Some(invite) = invite {
+            store::delete_invite(tx, invite).await.map_err(database)?;
         }
         store::insert_member(tx, &group.id, player, Role::Member)
             .await
@@ -254,6 +240,19 @@ async fn change_role(
     notifications::withdraw(tx, &[&member.player_id], ROLE_CHANGED, &about).await?;
     let notice = Notice::new(ROLE_CHANGED, "Your role in a group changed", content);
     notifications::add(tx, &[member.player_id.as_str().into()], &notice).await
+}
+
+/// Refuses who is in a locked group already.
+pub(super) async fn check_no_member(
+    tx: &DatabaseTransaction,
+    group: &Group,
+    player: &str,
+) -> Outcome<()> {
+    let member = store::member(tx, &group.id, player).await;
+    match member.map_err(database)? {
+        Some(_) => Err(Code::AlreadyMember.into()),
+        None => Ok(()),
+    }
 }
 
 async fn target_member(tx: &DatabaseTransaction, group: &Group, player: &str) -> Outcome<Member> {

@@ -52,6 +52,7 @@ pub struct Social {
 
 /// What others see of a player, and whether they are there.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = PlayerSeen)]
 pub struct Seen {
     username: String,
     display_name: String,

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 /// A member's role, the lowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = GroupRole)]
 pub(super) enum Role {
     /// Belongs to the group.
     Member,

@@ -9,6 +9,7 @@ mod bad_input;
 mod command_line;
 mod database;
 mod friends;
+mod group_members;
 mod groups;
 mod guests;
 mod limits;
