@@ -21,6 +21,7 @@ use crate::game::Game;
 use crate::matches::Matches;
 use crate::matches::host::Host;
 use crate::matchmaking::Matchmaking;
+use crate::notifications::Notifications;
 use crate::session::outbox::Closing;
 use crate::social::Social;
 use crate::votes::Votes;
@@ -48,6 +49,8 @@ pub struct Services {
     pub votes: Votes,
     /// Friends and groups.
     pub social: Social,
+    /// Notifications.
+    pub notifications: Notifications,
 }
 
 /// A server that is ready to take connections.
@@ -67,6 +70,7 @@ impl App {
         let db = Db::open(&config.database, Path::new(&config.server.data_dir)).await?;
         let accounts = Accounts::open(db.clone(), &config).await?;
         let bus = Bus::default();
+        let notifications = Notifications::new(&config.notifications, db.clone(), bus.clone());
         let game = Game::load(&config, game_dir)?;
         check_guests(&config, &game)?;
         let host = Host::new(bus.clone(), Directory::default(), config.lua.clone());
@@ -91,7 +95,13 @@ impl App {
         let services = Services {
             limits: Limits::new(&config.limits),
             votes: Votes::new(db.clone(), matches.clone()),
-            social: Social::new(db.clone()),
+            social: Social::new(
+                &config.social,
+                db.clone(),
+                bus.clone(),
+                notifications.clone(),
+            ),
+            notifications,
             config,
             db,
             bus,

@@ -15,6 +15,7 @@ pub mod edge;
 pub mod game;
 pub mod matches;
 pub mod matchmaking;
+pub mod notifications;
 pub mod outbound;
 pub mod session;
 pub mod social;

@@ -98,8 +98,9 @@ codes! {
     GroupFull = "social.group_full", 409, "The group has as many members as it takes.";
     GroupLimitReached = "social.group_limit_reached", 409, "The player is in as many groups as allowed.";
     AlreadyMember = "social.already_member", 409, "The player is a member already.";
-    InvalidRole = "social.invalid_role", 400, "A role is `admin`, `moderator` or `member`.";
+    InvalidRole = "social.invalid_role", 400, "A role is `owner`, `admin`, `moderator` or `member`.";
     MemberNotFound = "social.member_not_found", 404, "The group has no such member.";
+    InviteLimitReached = "social.invite_limit_reached", 409, "The group has as many open invitations as it takes.";
     InviteNotFound = "social.invite_not_found", 404, "There is no such invitation or request.";
 
     ChatInvalidChannelId = "chat.invalid_channel_id", 400, "There is no channel of this form.";

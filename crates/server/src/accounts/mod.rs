@@ -14,6 +14,7 @@ mod gate;
 mod guests;
 mod identities;
 mod passwords;
+pub mod people;
 mod providers;
 mod pruning;
 pub mod routes;

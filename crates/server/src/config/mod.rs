@@ -44,6 +44,10 @@ pub struct Config {
     pub matchmaker: MatchmakerConfig,
     /// Running matches.
     pub matches: MatchesConfig,
+    /// Friends and groups.
+    pub social: SocialConfig,
+    /// Notifications.
+    pub notifications: NotificationsConfig,
     /// Game scripts.
     pub lua: LuaConfig,
     /// What one callback of a script may use up before it is stopped.
@@ -284,6 +288,42 @@ impl Default for MatchesConfig {
             snapshot_interval_ms: 750,
             waiting_timeout_seconds: 60,
             max: 1_000,
+        }
+    }
+}
+
+/// Friends and groups.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SocialConfig {
+    /// Most friends of a player, requests sent counted in. As many requests may wait for the
+    /// player's answer, and as many others may be blocked.
+    pub max_friends: u64,
+    /// Most groups a player is in.
+    pub max_groups: u64,
+}
+
+impl Default for SocialConfig {
+    fn default() -> Self {
+        Self {
+            max_friends: 500,
+            max_groups: 100,
+        }
+    }
+}
+
+/// Notifications.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotificationsConfig {
+    /// Most notifications kept of a player. The oldest read ones go first, then the oldest.
+    pub max_per_player: u64,
+}
+
+impl Default for NotificationsConfig {
+    fn default() -> Self {
+        Self {
+            max_per_player: 200,
         }
     }
 }

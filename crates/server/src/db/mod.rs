@@ -6,6 +6,8 @@
 
 mod away;
 mod migrations;
+#[cfg(test)]
+pub(crate) mod scratch;
 
 use std::path::Path;
 use std::time::Duration;

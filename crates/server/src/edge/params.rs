@@ -80,6 +80,16 @@ pub struct Page {
     pub before: Option<String>,
 }
 
+/// Reads `?before=`, for `deserialize_with`. What is no id is no cursor, and refused: to start
+/// over at the newest row would send a client that pages round in circles.
+pub fn cursor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let id = String::deserialize(deserializer)?;
+    match crate::text::is_id(&id) {
+        true => Ok(Some(id)),
+        false => Err(serde::de::Error::custom("not an id")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::Services;
-use crate::{accounts, matches, matchmaking, votes};
+use crate::{accounts, matches, matchmaking, notifications, social, votes};
 
 use super::error::Failure;
 use super::socket::{OVERSIZE_FACTOR, READ_BUFFER_BYTES};
@@ -72,6 +72,11 @@ fn api(services: Arc<Services>) -> Router {
         .merge(matchmaking::routes::routes(services.matchmaking.clone()))
         .merge(matches::routes::routes(services.matches.clone()))
         .merge(votes::routes::routes(services.votes.clone()))
+        .merge(social::friend_routes::routes(services.social.clone()))
+        .merge(social::group_routes::routes(services.social.clone()))
+        .merge(notifications::routes::routes(
+            services.notifications.clone(),
+        ))
         .split_for_parts();
     routes
         .merge(openapi::route(&document))

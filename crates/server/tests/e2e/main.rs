@@ -8,7 +8,12 @@
 mod bad_input;
 mod command_line;
 mod database;
+mod friends;
+mod group_members;
+mod groups;
+mod guests;
 mod limits;
+mod notifications;
 #[path = "../support/outside.rs"]
 mod outside;
 mod platform;

@@ -71,10 +71,11 @@ end
 "#;
 
 /// Settings that let a test do in a second what players do in an hour.
-const UNLIMITED: [(&str, &str); 5] = [
+const UNLIMITED: [(&str, &str); 6] = [
     ("ASOBI_LIMITS__AUTH_PER_SECOND", "0"),
     ("ASOBI_LIMITS__REGISTER_PER_SECOND", "0"),
     ("ASOBI_LIMITS__WS_CONNECTS_PER_SECOND", "0"),
+    ("ASOBI_LIMITS__API_PER_SECOND", "0"),
     ("ASOBI_LIMITS__JOINS_PER_MINUTE", "0"),
     ("ASOBI_MATCHMAKER__TICK_INTERVAL_MS", "50"),
 ];

@@ -1,9 +1,8 @@
 //! A server with nothing but accounts, and a client of it.
 //!
-//! The database is SQLite in a temporary folder, or of its own on PostgreSQL (`Postgres`).
+//! Where it keeps its data: [`crate::db::scratch`].
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use asobi_wire::Code;
 use axum::Router;
@@ -21,7 +20,7 @@ use crate::accounts::entities::players;
 use crate::accounts::{Accounts, routes, store};
 use crate::config::Config;
 use crate::db::Db;
-use crate::postgres::Postgres;
+use crate::db::scratch::Scratch;
 
 pub(super) const PASSWORD: &str = "correct horse";
 
@@ -31,7 +30,7 @@ pub(super) struct Server {
     pub(super) db: Db,
     config: Config,
     address: SocketAddr,
-    _disk: Option<Disk>,
+    _disk: Option<Scratch>,
 }
 
 /// An answer, as the client sees it.
@@ -49,7 +48,7 @@ impl Server {
 
     /// The same, with other settings.
     pub(super) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let disk = Disk::new();
+        let disk = Scratch::new();
         let mut config = Config::default();
         config.auth.token_secret = "k".repeat(32).into();
         config.auth.hash_memory_kib = 64;
@@ -72,7 +71,7 @@ impl Server {
         Self::open(config, None).await
     }
 
-    async fn open(config: Config, disk: Option<Disk>) -> Self {
+    async fn open(config: Config, disk: Option<Scratch>) -> Self {
         let db = Db::open(&config.database, &std::env::temp_dir())
             .await
             .unwrap();
@@ -213,43 +212,4 @@ async fn identify(State(accounts): State<Accounts>, mut request: Request, next: 
         request.extensions_mut().insert(caller);
     }
     next.run(request).await
-}
-
-/// Where a test's data lies, until it is over.
-struct Disk {
-    url: String,
-    folder: Option<PathBuf>,
-    _postgres: Option<Postgres>,
-}
-
-impl Disk {
-    fn new() -> Self {
-        match Postgres::from_environment() {
-            Some(postgres) => Self {
-                url: postgres.url.clone(),
-                folder: None,
-                _postgres: Some(postgres),
-            },
-            None => Self::folder(),
-        }
-    }
-
-    fn folder() -> Self {
-        let name = format!("asobi_test_{}", uuid::Uuid::now_v7().simple());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir(&folder).unwrap();
-        Self {
-            url: format!("sqlite://{}/test.db?mode=rwc", folder.display()),
-            folder: Some(folder),
-            _postgres: None,
-        }
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.folder {
-            let _ = std::fs::remove_dir_all(folder);
-        }
-    }
 }

@@ -1,0 +1,25 @@
+//! The table of notifications, as `db/migrations/m0002` makes it.
+
+// The derives write `pub` items; the module itself is private.
+#![allow(unreachable_pub)]
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "notifications")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub player_id: String,
+    #[sea_orm(column_name = "type")]
+    pub kind: String,
+    pub subject: String,
+    pub content: Json,
+    pub read: bool,
+    pub sent_at: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
