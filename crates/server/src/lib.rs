@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod chat;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
@@ -15,7 +16,10 @@ pub mod edge;
 pub mod game;
 pub mod matches;
 pub mod matchmaking;
+pub mod presence;
 pub mod session;
 pub mod social;
+#[cfg(test)]
+mod test_server;
 pub mod text;
 pub mod votes;

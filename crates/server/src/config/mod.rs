@@ -32,6 +32,8 @@ pub struct Config {
     pub matchmaker: MatchmakerConfig,
     /// Running matches.
     pub matches: MatchesConfig,
+    /// Chat channels and direct messages.
+    pub chat: ChatConfig,
     /// Game scripts.
     pub lua: LuaConfig,
     /// What one callback of a script may use up before it is stopped.
@@ -255,6 +257,26 @@ impl Default for MatchesConfig {
             snapshot_interval_ms: 750,
             waiting_timeout_seconds: 60,
             max: 1_000,
+        }
+    }
+}
+
+/// Chat channels and direct messages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChatConfig {
+    /// Messages one player writes in a second, channels and direct messages together; twice as
+    /// many may come at once. 0 for no limit.
+    pub messages_per_second: u32,
+    /// Days messages are kept, direct ones too; 0 keeps them for ever.
+    pub keep_days: u64,
+}
+
+impl Default for ChatConfig {
+    fn default() -> Self {
+        Self {
+            messages_per_second: 5,
+            keep_days: 30,
         }
     }
 }
