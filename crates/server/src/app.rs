@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::accounts::Accounts;
+use crate::chat::Chat;
 use crate::cluster::{Bus, Directory};
 use crate::config::Config;
 use crate::db::Db;
@@ -22,6 +23,7 @@ use crate::matches::Matches;
 use crate::matches::host::Host;
 use crate::matchmaking::Matchmaking;
 use crate::notifications::Notifications;
+use crate::presence::Presence;
 use crate::session::outbox::Closing;
 use crate::social::Social;
 use crate::votes::Votes;
@@ -51,6 +53,10 @@ pub struct Services {
     pub social: Social,
     /// Notifications.
     pub notifications: Notifications,
+    /// Chat channels and direct messages.
+    pub chat: Chat,
+    /// Who is online.
+    pub presence: Presence,
 }
 
 /// A server that is ready to take connections.
@@ -73,7 +79,22 @@ impl App {
         let notifications = Notifications::new(&config.notifications, db.clone(), bus.clone());
         let game = Game::load(&config, game_dir)?;
         check_guests(&config, &game)?;
-        let host = Host::new(bus.clone(), Directory::default(), config.lua.clone());
+        let directory = Directory::default();
+        let social = Social::new(
+            &config.social,
+            db.clone(),
+            bus.clone(),
+            notifications.clone(),
+        );
+        let chat = Chat::start(
+            &config.chat,
+            db.clone(),
+            bus.clone(),
+            directory.clone(),
+            accounts.clone(),
+            social.clone(),
+        );
+        let host = Host::new(bus.clone(), directory, config.lua.clone());
         let matches = Matches::start(&config, game.clone(), host, db.clone())?;
         let matchmaking = Matchmaking::start(
             &config.matchmaker,
@@ -95,12 +116,9 @@ impl App {
         let services = Services {
             limits: Limits::new(&config.limits),
             votes: Votes::new(db.clone(), matches.clone()),
-            social: Social::new(
-                &config.social,
-                db.clone(),
-                bus.clone(),
-                notifications.clone(),
-            ),
+            presence: Presence::start(db.clone(), bus.clone(), social.clone()),
+            social,
+            chat,
             notifications,
             config,
             db,
@@ -116,6 +134,12 @@ impl App {
             _watcher: watcher,
             client: Some(game_dir.join("client")).filter(|folder| folder.is_dir()),
         })
+    }
+
+    /// What is wired together here, for tests of one domain among the others.
+    #[cfg(test)]
+    pub(crate) fn services(&self) -> Arc<Services> {
+        Arc::clone(&self.services)
     }
 
     /// Where the server listens.
@@ -168,8 +192,12 @@ fn check_guests(config: &Config, game: &Game) -> anyhow::Result<()> {
 
 async fn drain(services: &Services) {
     services.matches.suspend_all().await;
+    services.chat.flush().await;
     for outbox in services.bus.sessions().all() {
         outbox.close(Closing::GOING_AWAY);
     }
     tokio::time::sleep(FAREWELL).await;
+    // What was said and who has gone in the meantime.
+    services.chat.flush().await;
+    services.presence.flush().await;
 }

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod chat;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
@@ -17,8 +18,11 @@ pub mod matches;
 pub mod matchmaking;
 pub mod notifications;
 pub mod outbound;
+pub mod presence;
 pub mod session;
 pub mod social;
+#[cfg(test)]
+mod test_server;
 pub mod text;
 pub mod votes;
 

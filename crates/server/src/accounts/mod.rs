@@ -48,6 +48,7 @@ use crate::db::Db;
 use crate::edge::caller::Caller;
 use crate::edge::error::{Outcome, database};
 use crate::outbound::Outbound;
+use crate::text::is_id;
 
 pub use identities::Linked;
 pub use sessions::SignedIn;
@@ -127,6 +128,19 @@ impl Accounts {
             player: PlayerId::from(claims.sub),
             family: claims.fam,
         })
+    }
+
+    /// Whether all of these are ids of players. They may be any text.
+    ///
+    /// # Errors
+    /// `internal` if the database fails.
+    pub async fn exist(&self, ids: &[&str]) -> Outcome<bool> {
+        if !ids.iter().all(|id| is_id(id)) {
+            return Ok(false);
+        }
+        let found = store::players(self.db.read(), ids).await;
+        let found = found.map_err(database)?;
+        Ok(ids.iter().all(|id| found.iter().any(|found| found == id)))
     }
 
     /// Creates a player with a password, and signs them in.

@@ -72,6 +72,17 @@ pub(super) async fn player(db: &impl ConnectionTrait, id: &str) -> Result<Option
     players::Entity::find_by_id(id).one(db).await
 }
 
+/// Which of these ids are players'.
+pub(super) async fn players(db: &impl ConnectionTrait, ids: &[&str]) -> Result<Vec<String>> {
+    players::Entity::find()
+        .select_only()
+        .column(players::Column::Id)
+        .filter(players::Column::Id.is_in(ids.iter().copied()))
+        .into_tuple()
+        .all(db)
+        .await
+}
+
 /// The player of this username.
 pub(super) async fn player_named(
     db: &impl ConnectionTrait,

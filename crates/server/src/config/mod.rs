@@ -48,6 +48,8 @@ pub struct Config {
     pub social: SocialConfig,
     /// Notifications.
     pub notifications: NotificationsConfig,
+    /// Chat channels and direct messages.
+    pub chat: ChatConfig,
     /// Game scripts.
     pub lua: LuaConfig,
     /// What one callback of a script may use up before it is stopped.
@@ -324,6 +326,26 @@ impl Default for NotificationsConfig {
     fn default() -> Self {
         Self {
             max_per_player: 200,
+        }
+    }
+}
+
+/// Chat channels and direct messages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChatConfig {
+    /// Messages one player writes in a second, channels and direct messages together; twice as
+    /// many may come at once. 0 for no limit.
+    pub messages_per_second: u32,
+    /// Days messages are kept, direct ones too; 0 keeps them for ever.
+    pub keep_days: u64,
+}
+
+impl Default for ChatConfig {
+    fn default() -> Self {
+        Self {
+            messages_per_second: 5,
+            keep_days: 30,
         }
     }
 }

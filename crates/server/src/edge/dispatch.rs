@@ -4,7 +4,8 @@ use asobi_game::PlayerId;
 use asobi_wire::{ApiError, Envelope};
 
 use crate::app::Services;
-use crate::{matches, matchmaking, votes};
+use crate::session::SessionId;
+use crate::{chat, matches, matchmaking, presence, votes};
 
 use super::error::Outcome;
 use super::reply::Reply;
@@ -16,6 +17,7 @@ use super::reply::Reply;
 pub async fn dispatch(
     services: &Services,
     player: &PlayerId,
+    session: SessionId,
     frame: &Envelope<'_>,
 ) -> Outcome<Reply> {
     match frame.kind.as_ref() {
@@ -24,6 +26,11 @@ pub async fn dispatch(
         "matchmaker.add" => matchmaking::frames::add(&services.matchmaking, player, frame),
         "matchmaker.remove" => matchmaking::frames::remove(&services.matchmaking, player, frame),
         "vote.cast" => votes::frames::cast(&services.votes, player, frame).await,
+        "chat.join" => chat::frames::join(&services.chat, player, session, frame).await,
+        "chat.leave" => chat::frames::leave(&services.chat, session, frame),
+        "chat.send" => chat::frames::send(&services.chat, player, session, frame).await,
+        "dm.send" => chat::frames::send_direct(&services.chat, player, frame).await,
+        "presence.update" => presence::frames::update(&services.presence, player, session, frame),
         _ => Err(ApiError::from_reason("unknown_type")),
     }
 }

@@ -107,10 +107,14 @@ impl<K: Hash + Eq> Limiter<K> {
     }
 }
 
-/// The answer to somebody who asks too often. `retry_after` is whole seconds, at least one.
+/// The answer to somebody who asks too often.
 pub fn rate_limited(wait: Duration) -> ApiError {
-    let seconds = wait.as_secs_f64().ceil().max(1.0);
-    ApiError::from(Code::RateLimited).with("retry_after", seconds as u64)
+    ApiError::from(Code::RateLimited).with("retry_after", retry_after(wait))
+}
+
+/// A wait as `retry_after` tells it: whole seconds, at least one.
+pub fn retry_after(wait: Duration) -> u64 {
+    wait.as_secs_f64().ceil().max(1.0) as u64
 }
 
 #[cfg(test)]

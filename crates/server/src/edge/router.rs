@@ -17,7 +17,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::Services;
-use crate::{accounts, matches, matchmaking, notifications, social, votes};
+use crate::{accounts, chat, matches, matchmaking, notifications, presence, social, votes};
 
 use super::error::Failure;
 use super::socket::{OVERSIZE_FACTOR, READ_BUFFER_BYTES};
@@ -77,6 +77,8 @@ fn api(services: Arc<Services>) -> Router {
         .merge(notifications::routes::routes(
             services.notifications.clone(),
         ))
+        .merge(chat::routes::routes(services.chat.clone()))
+        .merge(presence::routes::routes(services.presence.clone()))
         .split_for_parts();
     routes
         .merge(openapi::route(&document))

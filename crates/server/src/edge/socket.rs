@@ -249,11 +249,15 @@ impl Connection {
     }
 
     async fn carry_out(&mut self, envelope: &Envelope<'_>) {
-        let Some((player, _)) = &self.session else {
+        let Some((player, session)) = &self.session else {
             return self.refuse(envelope.cid(), &ApiError::from_reason("unauthenticated"));
         };
-        match dispatch(&self.services, player, envelope).await {
-            Ok(reply) => self.outbox.event(reply.frame(envelope.cid()).into()),
+        match dispatch(&self.services, player, *session, envelope).await {
+            Ok(reply) => {
+                if let Some(frame) = reply.frame(envelope.cid()) {
+                    self.outbox.event(frame.into());
+                }
+            }
             Err(error) => self.refuse(envelope.cid(), &error),
         }
     }
@@ -290,19 +294,24 @@ impl Connection {
             .event(frame("session.connected", envelope.cid(), &connected).into());
         if self.session.is_none() {
             let sessions = self.services.bus.sessions();
-            let id = sessions.begin(caller.player.clone(), Arc::clone(&self.outbox));
+            let (id, displaced) = sessions.begin(caller.player.clone(), Arc::clone(&self.outbox));
             self.session = Some((caller.player.clone(), id));
             self.services.matches.player_connected(&caller.player);
+            self.services.chat.connected(&caller.player);
+            self.services.presence.connected(&caller.player, displaced);
         }
     }
 
-    /// Ends the session, if this connection still is the player's.
+    /// Ends the session. If another connection is the player's by now, only what belongs to
+    /// this one goes.
     fn end(&mut self) {
         let Some((player, id)) = self.session.take() else {
             return;
         };
-        if self.services.bus.sessions().end(&player, id) {
+        self.services.chat.disconnected(id);
+        if let Some(last) = self.services.bus.sessions().end(&player, id) {
             self.services.matches.player_disconnected(&player);
+            self.services.presence.disconnected(&player, last);
         }
     }
 }

@@ -10,6 +10,7 @@ use asobi_game::matches::{MatchHandle, SavedMatch};
 use asobi_game::{MatchId, PlayerId};
 use parking_lot::Mutex;
 
+use crate::chat::channel;
 use crate::cluster::{Bus, Directory};
 use crate::config::LuaConfig;
 use crate::game::faults;
@@ -92,6 +93,7 @@ impl MatchHost for Host {
 
     fn player_left(&self, match_id: &MatchId, player: &PlayerId) {
         self.directory.unbind(player, match_id);
+        self.bus.drop_member(&channel::of_match(match_id), player);
     }
 
     fn match_finished(&self, record: MatchRecord) {
@@ -108,6 +110,7 @@ impl MatchHost for Host {
 
     fn match_stopped(&self, match_id: &MatchId) {
         self.directory.remove_match(match_id);
+        self.bus.close_channel(&channel::of_match(match_id));
         self.pushed.lock().remove(match_id);
         self.store().forget(match_id.clone());
     }

@@ -28,43 +28,84 @@ pub struct Sessions {
     count: AtomicU64,
 }
 
-#[derive(Clone)]
 struct Session {
     id: SessionId,
     outbox: Arc<Outbox>,
+    status: Status,
 }
 
 /// Tells one connection of a player from the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId(u64);
 
+/// What a connected player shows their friends; `online` until they say otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status(Option<Arc<str>>);
+
+impl Status {
+    const ONLINE: &str = "online";
+
+    /// A status of the player's own words.
+    pub fn new(text: &str) -> Self {
+        Self((text != Self::ONLINE).then(|| text.into()))
+    }
+
+    /// The status as friends see it.
+    pub fn as_str(&self) -> &str {
+        self.0.as_deref().unwrap_or(Self::ONLINE)
+    }
+}
+
 impl Sessions {
-    /// Makes `outbox` the player's connection. An earlier one is told and closed.
-    pub fn begin(&self, player: PlayerId, outbox: Arc<Outbox>) -> SessionId {
+    /// Makes `outbox` the player's connection. An earlier one is told and closed; its status is
+    /// answered.
+    pub fn begin(&self, player: PlayerId, outbox: Arc<Outbox>) -> (SessionId, Option<Status>) {
         let id = SessionId(self.count.fetch_add(1, Ordering::Relaxed));
-        let displaced = self
-            .connected
-            .write()
-            .insert(player, Session { id, outbox });
-        if let Some(earlier) = displaced {
+        let session = Session {
+            id,
+            outbox,
+            status: Status::default(),
+        };
+        let displaced = self.connected.write().insert(player, session);
+        if let Some(earlier) = &displaced {
             earlier
                 .outbox
                 .event(Utf8Bytes::from_static(DISPLACED_FRAME));
             earlier.outbox.close(Closing::DISPLACED);
         }
-        id
+        (id, displaced.map(|earlier| earlier.status))
     }
 
-    /// Ends a session; `false` when a later one has taken its place.
-    pub fn end(&self, player: &PlayerId, id: SessionId) -> bool {
+    /// Ends a session and answers its status; `None` when a later one has taken its place.
+    pub fn end(&self, player: &PlayerId, id: SessionId) -> Option<Status> {
         let mut connected = self.connected.write();
-        let is_current = connected
+        connected.get(player).filter(|session| session.id == id)?;
+        connected.remove(player).map(|session| session.status)
+    }
+
+    /// Changes a session's status and answers the one before; `None` when a later session has
+    /// taken its place.
+    pub fn set_status(&self, player: &PlayerId, id: SessionId, status: Status) -> Option<Status> {
+        let mut connected = self.connected.write();
+        let session = connected
+            .get_mut(player)
+            .filter(|session| session.id == id)?;
+        Some(std::mem::replace(&mut session.status, status))
+    }
+
+    /// The status of a player who is connected.
+    pub fn status(&self, player: &PlayerId) -> Option<Status> {
+        self.connected
+            .read()
             .get(player)
-            .is_some_and(|session| session.id == id);
-        if is_current {
-            connected.remove(player);
-        }
-        is_current
+            .map(|session| session.status.clone())
+    }
+
+    /// The connection of a session, unless a later one has taken its place.
+    pub fn connection(&self, player: &PlayerId, id: SessionId) -> Option<Arc<Outbox>> {
+        let connected = self.connected.read();
+        let session = connected.get(player).filter(|session| session.id == id)?;
+        Some(Arc::clone(&session.outbox))
     }
 
     /// The player's connection.

@@ -78,6 +78,8 @@ struct Lanes {
     events: VecDeque<Utf8Bytes>,
     state: Option<WaitingState>,
     closing: Option<Closing>,
+    /// How many of the waiting events came in a burst: they do not count.
+    burst: usize,
 }
 
 struct WaitingState {
@@ -106,13 +108,14 @@ impl Outbox {
         }
     }
 
-    /// Queues an event. One too many closes the connection: it does not read.
-    pub fn event(&self, frame: Utf8Bytes) {
+    /// Queues an event. One too many closes the connection: it does not read. Answers whether
+    /// the event will be written.
+    pub fn event(&self, frame: Utf8Bytes) -> bool {
         let mut lanes = self.lanes.lock();
         if lanes.closing.is_some() {
-            return;
+            return false;
         }
-        if lanes.events.len() >= self.capacity {
+        if lanes.events.len() >= self.capacity.saturating_add(lanes.burst) {
             *lanes = Lanes {
                 closing: Some(Closing::SLOW_CONSUMER),
                 ..Lanes::default()
@@ -120,8 +123,25 @@ impl Outbox {
         } else {
             lanes.events.push_back(frame);
         }
+        let is_queued = lanes.closing.is_none();
         drop(lanes);
         self.wake();
+        is_queued
+    }
+
+    /// Queues events that the connection is owed all at once, such as what came while it was
+    /// away. They do not count towards the capacity: the sender bounds them. Answers whether
+    /// they will be written.
+    pub fn burst(&self, frames: Vec<Utf8Bytes>) -> bool {
+        let mut lanes = self.lanes.lock();
+        if lanes.closing.is_some() {
+            return false;
+        }
+        lanes.burst += frames.len();
+        lanes.events.extend(frames);
+        drop(lanes);
+        self.wake();
+        true
     }
 
     /// Replaces the waiting state.
@@ -162,6 +182,7 @@ impl Outbox {
     /// Takes everything that waits.
     pub fn take(&self) -> Batch {
         let mut lanes = self.lanes.lock();
+        lanes.burst = 0;
         let mut frames = std::mem::take(&mut lanes.events);
         if let Some(state) = lanes.state.take() {
             frames.insert(state.after.min(frames.len()), state.frame);
@@ -214,6 +235,19 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_is_let_through_and_takes_nobodys_room() {
+        let outbox = Outbox::new(2);
+        outbox.event(text("a"));
+        outbox.burst((0..5).map(|n| text(&n.to_string())).collect());
+        outbox.event(text("b"));
+        assert_eq!(taken(&outbox), ["a", "0", "1", "2", "3", "4", "b"]);
+        for _ in 0..3 {
+            outbox.event(text("e"));
+        }
+        assert_eq!(outbox.take().closing, Some(Closing::SLOW_CONSUMER));
+    }
+
+    #[test]
     fn a_thousand_states_are_one() {
         let outbox = Outbox::new(2);
         for n in 0..1_000 {
@@ -225,9 +259,10 @@ mod tests {
     #[test]
     fn what_waits_is_written_before_the_close() {
         let outbox = Outbox::new(2);
-        outbox.event(text("last words"));
+        assert!(outbox.event(text("last words")));
         outbox.close(Closing::DISPLACED);
-        outbox.event(text("too late"));
+        assert!(!outbox.event(text("too late")));
+        assert!(!outbox.burst(vec![text("much too late")]));
         let batch = outbox.take();
         assert_eq!(batch.frames.len(), 1);
         assert_eq!(batch.closing, Some(Closing::DISPLACED));

@@ -3,8 +3,9 @@
 //! The load comes from one thread with a runtime of its own (`load`), so that
 //! `taskset -c 0 asobi serve ...` and `taskset -c 1 asobi bench ...` share no core. What the
 //! server spends is read from `/proc` (`process`, `window`), never guessed from latency. One file
-//! for each measurement: `heartbeat`, `idle`, `matches`; `echo` is the bare server to compare with.
+//! for each measurement: `heartbeat`, `idle`, `matches`, `chat`; `echo` is the bare server to compare with.
 
+mod chat;
 mod echo;
 mod guests;
 mod heartbeat;
@@ -26,6 +27,7 @@ The server's limits are in the way of a load test. Start it with them off:
   ASOBI_LIMITS__AUTH_PER_SECOND=0 ASOBI_LIMITS__WS_CONNECTS_PER_SECOND=0 \\
   ASOBI_LIMITS__REGISTER_PER_SECOND=0 ASOBI_LIMITS__API_PER_SECOND=0 \\
   ASOBI_LIMITS__JOINS_PER_MINUTE=0 ASOBI_LIMITS__WS_MESSAGES_PER_SECOND=0 \\
+  ASOBI_CHAT__MESSAGES_PER_SECOND=0 \\
   taskset -c 0 asobi dev examples/bench --port 8084
 
 and give the load a core of its own: taskset -c 1 asobi bench match
@@ -51,6 +53,9 @@ enum What {
     /// Matches of examples/bench at 10 Hz: CPU per state, jitter, input to visible state.
     #[command(after_help = HELP)]
     Match(matches::MatchArgs),
+    /// One speaker and a channel full of members: CPU per message and per delivery.
+    #[command(after_help = HELP)]
+    Chat(chat::ChatArgs),
     /// Run a bare WebSocket echo on axum, the least any server on it can cost.
     EchoServer(echo::EchoArgs),
 }
@@ -74,6 +79,12 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<()> {
         What::Match(args) => {
             let json = args.target.json;
             load::on_own_thread(move || matches::run(args))
+                .await?
+                .print(json)
+        }
+        What::Chat(args) => {
+            let json = args.target.json;
+            load::on_own_thread(move || chat::run(args))
                 .await?
                 .print(json)
         }
