@@ -21,8 +21,11 @@ use crate::game::Game;
 use crate::matches::Matches;
 use crate::matches::host::Host;
 use crate::matchmaking::Matchmaking;
+use crate::players::Players;
+use crate::players::reaping::Reaping;
 use crate::session::outbox::Closing;
 use crate::social::Social;
+use crate::storage::Storage;
 use crate::votes::Votes;
 
 /// How long a close frame has to reach its client at the end.
@@ -48,6 +51,10 @@ pub struct Services {
     pub votes: Votes,
     /// Friends and groups.
     pub social: Social,
+    /// Profiles and erasure.
+    pub players: Players,
+    /// Cloud saves and collections.
+    pub storage: Storage,
 }
 
 /// A server that is ready to take connections.
@@ -58,6 +65,8 @@ pub struct App {
     client: Option<PathBuf>,
     /// Follows the game's scripts for as long as the server runs.
     _watcher: Option<ScriptWatcher>,
+    /// Deletes guests who stay away.
+    _reaping: Option<Reaping>,
 }
 
 impl App {
@@ -88,10 +97,21 @@ impl App {
         let listener = TcpListener::bind((host, config.server.port)).await;
         let listener =
             listener.with_context(|| format!("cannot listen on {host}:{}", config.server.port))?;
+        let players = Players::new(
+            db.clone(),
+            bus.clone(),
+            accounts.clone(),
+            matches.clone(),
+            matchmaking.clone(),
+            &config.limits,
+        );
+        let reaping = Reaping::start(players.clone(), &config.guest);
         let services = Services {
             limits: Limits::new(&config.limits),
             votes: Votes::new(db.clone(), matches.clone()),
             social: Social::new(db.clone()),
+            storage: Storage::new(db.clone(), &config.storage),
+            players,
             config,
             db,
             bus,
@@ -104,8 +124,15 @@ impl App {
             services: Arc::new(services),
             listener,
             _watcher: watcher,
+            _reaping: reaping,
             client: Some(game_dir.join("client")).filter(|folder| folder.is_dir()),
         })
+    }
+
+    /// What the server consists of, for tests that look behind the edge.
+    #[cfg(test)]
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
     }
 
     /// Where the server listens.

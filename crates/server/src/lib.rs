@@ -6,6 +6,11 @@
 
 pub mod accounts;
 pub mod app;
+pub mod chat {
+    //! Messages between players.
+
+    pub mod erase;
+}
 pub mod cli;
 pub mod clock;
 pub mod cluster;
@@ -15,7 +20,10 @@ pub mod edge;
 pub mod game;
 pub mod matches;
 pub mod matchmaking;
+pub mod ops;
+pub mod players;
 pub mod session;
 pub mod social;
+pub mod storage;
 pub mod text;
 pub mod votes;

@@ -1,13 +1,14 @@
 //! Accounts: who the players are and how they sign in.
 //!
 //! Start here: the verbs of passwords are below, those of sessions (refresh, logout) in
-//! [`sessions`], those of guests in [`guests`]. Behaviour and error codes are those of the
+//! [`sessions`], those of guests in [`guests`], those of an erasure in [`erasure`]. Behaviour and error codes are those of the
 //! original's authentication guide.
 
 mod admission;
 mod bounded;
 mod devices;
 mod entities;
+mod erasure;
 mod guests;
 mod passwords;
 mod pruning;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use asobi_game::PlayerId;
 use asobi_wire::Code;
+use sea_orm::DatabaseTransaction;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -40,6 +42,7 @@ use crate::db::Db;
 use crate::edge::caller::Caller;
 use crate::edge::error::{Outcome, database};
 
+pub use erasure::{Confirmed, Ended, erase};
 pub use sessions::SignedIn;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -67,6 +70,17 @@ pub struct NewPlayer {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub display_name: Option<Value>,
+}
+
+/// Makes sure of a player until the transaction ends: nobody erases them meanwhile, and whoever
+/// else makes sure of them waits. For what counts rows of a player before it adds one.
+///
+/// # Errors
+/// `player.not_found`
+pub async fn lock_player(tx: &DatabaseTransaction, player: &PlayerId) -> Outcome<()> {
+    let row = store::lock_player(tx, player.as_str()).await;
+    row.map_err(database)?.ok_or(Code::PlayerNotFound)?;
+    Ok(())
 }
 
 impl Accounts {
@@ -112,6 +126,11 @@ impl Accounts {
             player: PlayerId::from(claims.sub),
             family: claims.fam,
         })
+    }
+
+    /// Whether a caller's session was ended since their token was verified.
+    pub fn is_revoked(&self, caller: &Caller) -> bool {
+        self.tokens.is_revoked(&caller.family)
     }
 
     /// Creates a player with a password, and signs them in.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use asobi_game::PlayerId;
 use axum::extract::ws::Utf8Bytes;
 
-use crate::session::Sessions;
-use crate::session::outbox::Outbox;
+use crate::session::outbox::{Closing, Outbox};
+use crate::session::{self, Sessions};
 
 /// Delivers frames to players. A frame is encoded once; every recipient shares its bytes.
 /// Cheap to clone.
@@ -43,6 +43,13 @@ impl Bus {
         let frame = Utf8Bytes::from(frame);
         for outbox in self.sessions.all() {
             outbox.event(frame.clone());
+        }
+    }
+
+    /// Ends a player's connection, telling it why.
+    pub fn revoke(&self, player: &PlayerId, closing: Closing) {
+        if let Some(outbox) = self.sessions.find(player) {
+            session::revoke(&outbox, closing);
         }
     }
 

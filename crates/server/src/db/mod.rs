@@ -4,18 +4,24 @@
 //! transaction a call. SQLite has one writer, so writes queue for one connection there and
 //! never meet `SQLITE_BUSY`.
 
+mod document;
 mod migrations;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, SqlErr, Statement, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 
 use crate::config::DatabaseConfig;
+
+pub use document::Document;
 
 /// The file of the embedded database inside the data folder.
 const SQLITE_FILE: &str = "asobi.db";
@@ -65,6 +71,25 @@ impl Db {
     pub async fn is_ready(&self) -> bool {
         self.reader.ping().await.is_ok()
     }
+}
+
+/// Holds a name until the transaction ends; whoever asks for it meanwhile waits. For what has no
+/// row yet that could be locked. SQLite has one writer, which is lock enough.
+pub async fn hold(tx: &DatabaseTransaction, name: &str) -> Result<(), DbErr> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+        let lock = Statement::from_sql_and_values(DbBackend::Postgres, sql, [name.into()]);
+        tx.query_one_raw(lock).await?;
+    }
+    Ok(())
+}
+
+/// Whether a statement failed because what a row refers to is not there (any more).
+pub fn is_orphan(error: &DbErr) -> bool {
+    matches!(
+        error.sql_err(),
+        Some(SqlErr::ForeignKeyConstraintViolation(_))
+    )
 }
 
 fn embedded_url(data_dir: &Path) -> anyhow::Result<String> {

@@ -15,7 +15,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::Services;
-use crate::{accounts, matches, matchmaking, votes};
+use crate::{accounts, matches, matchmaking, players, storage, votes};
 
 use super::error::Failure;
 use super::socket::{OVERSIZE_FACTOR, READ_BUFFER_BYTES};
@@ -47,6 +47,8 @@ fn api(services: Arc<Services>) -> Router {
         .merge(matchmaking::routes::routes(services.matchmaking.clone()))
         .merge(matches::routes::routes(services.matches.clone()))
         .merge(votes::routes::routes(services.votes.clone()))
+        .merge(players::routes::routes(services.players.clone()))
+        .merge(storage::routes::routes(services.storage.clone()))
         .split_for_parts();
     routes
         .merge(openapi::route(&document))

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::Services;
 use crate::matches;
-use crate::session::SessionId;
 use crate::session::outbox::{Batch, Closing, Outbox};
+use crate::session::{self, SessionId};
 
 use super::dispatch::dispatch;
 use super::limits::{Rate, TokenBucket};
@@ -293,6 +293,10 @@ impl Connection {
             let id = sessions.begin(caller.player.clone(), Arc::clone(&self.outbox));
             self.session = Some((caller.player.clone(), id));
             self.services.matches.player_connected(&caller.player);
+            // Whoever revoked the token since it was checked did not find this connection.
+            if self.services.accounts.is_revoked(&caller) {
+                session::revoke(&self.outbox, Closing::REVOKED);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Friends and groups: who belongs to whom.
 
 mod entities;
+pub mod erase;
 mod store;
 
 use std::collections::HashSet;

@@ -8,9 +8,12 @@
 mod bad_input;
 mod command_line;
 mod limits;
+mod players;
 mod playing;
 mod recovery;
 mod reload;
+mod rest;
 mod runaways;
 mod server;
 mod sign_in;
+mod storage;

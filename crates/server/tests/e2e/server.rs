@@ -83,6 +83,44 @@ pub(crate) struct Server {
     pub(crate) url: String,
     folder: PathBuf,
     settings: Vec<(String, String)>,
+    _database: Option<Database>,
+}
+
+/// A PostgreSQL database of the test's own, if `ASOBI_TEST_DATABASE_URL` names a server for it.
+/// Dropped with the server that uses it.
+struct Database {
+    at: String,
+    name: String,
+}
+
+impl Database {
+    fn create() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let at = std::env::var("ASOBI_TEST_DATABASE_URL").ok()?;
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("asobi_e2e_{}_{number}", std::process::id());
+        let database = Self { at, name };
+        database.psql(&format!("CREATE DATABASE {}", database.name));
+        Some(database)
+    }
+
+    fn psql(&self, statement: &str) {
+        let run = Command::new("psql")
+            .args([&self.at, "-qc", statement])
+            .status();
+        assert!(run.is_ok_and(|status| status.success()), "{statement}");
+    }
+
+    fn url(&self) -> String {
+        let (base, _) = self.at.rsplit_once('/').unwrap();
+        format!("{base}/{}", self.name)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.psql(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
 }
 
 /// An empty folder of the test's own.
@@ -124,13 +162,20 @@ impl Server {
     /// Serves `folder/game` with the data in `folder/data`.
     pub(crate) fn in_folder(folder: PathBuf, settings: &[(&str, &str)]) -> Self {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let settings: Vec<_> = UNLIMITED.iter().chain(settings).map(own).collect();
+        let mut settings: Vec<_> = UNLIMITED.iter().chain(settings).map(own).collect();
+        let database = Database::create();
+        settings.extend(
+            database
+                .as_ref()
+                .map(|database| ("ASOBI_DATABASE_URL".to_owned(), database.url())),
+        );
         let (process, url) = launch(&folder, &settings);
         Self {
             process,
             url,
             folder,
             settings,
+            _database: database,
         }
     }
 
@@ -158,6 +203,12 @@ impl Server {
             std::thread::sleep(Duration::from_millis(50));
         }
         panic!("the server does not stop on SIGTERM");
+    }
+
+    /// Changes a setting for the next start.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
     }
 
     pub(crate) fn start_again(&mut self) {

@@ -1,10 +1,6 @@
 //! A server with nothing but accounts, and a client of it.
-//!
-//! The database is SQLite in a temporary folder. With `ASOBI_TEST_DATABASE_URL` set to a
-//! PostgreSQL server it is a database of its own there, dropped when the test is over.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use asobi_wire::Code;
 use axum::Router;
@@ -13,15 +9,16 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sea_orm::{ConnectionTrait, Database, EntityTrait, PaginatorTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::accounts::entities::players;
+use crate::accounts::entities::{player_identities, players};
 use crate::accounts::{Accounts, routes, store};
 use crate::config::Config;
 use crate::db::Db;
+use crate::db::testing::Disk;
 
 pub(super) const PASSWORD: &str = "correct horse";
 
@@ -153,6 +150,16 @@ impl Server {
         store::player(self.db.read(), id).await.unwrap().unwrap()
     }
 
+    pub(super) async fn identity(&self, signed_in: &Value) -> store::Identity {
+        let id = signed_in["player_id"].as_str().unwrap();
+        player_identities::Entity::find()
+            .filter(player_identities::Column::PlayerId.eq(id))
+            .one(self.db.read())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
     pub(super) async fn count_players(&self) -> u64 {
         players::Entity::find().count(self.db.read()).await.unwrap()
     }
@@ -202,61 +209,4 @@ async fn identify(State(accounts): State<Accounts>, mut request: Request, next: 
         request.extensions_mut().insert(caller);
     }
     next.run(request).await
-}
-
-/// Where a test's data lies, until it is over.
-struct Disk {
-    url: String,
-    kind: DiskKind,
-}
-
-enum DiskKind {
-    Folder(PathBuf),
-    Postgres { server: String, name: String },
-}
-
-impl Disk {
-    async fn new() -> Self {
-        let name = format!("asobi_test_{}", uuid::Uuid::now_v7().simple());
-        match std::env::var("ASOBI_TEST_DATABASE_URL") {
-            Ok(server) => Self::postgres(server, name).await,
-            Err(_) => Self::folder(&name),
-        }
-    }
-
-    fn folder(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir(&folder).unwrap();
-        Self {
-            url: format!("sqlite://{}/test.db?mode=rwc", folder.display()),
-            kind: DiskKind::Folder(folder),
-        }
-    }
-
-    async fn postgres(server: String, name: String) -> Self {
-        let db = Database::connect(&server).await.unwrap();
-        let create = format!("CREATE DATABASE {name}");
-        db.execute_unprepared(&create).await.unwrap();
-        let (base, _) = server.rsplit_once('/').unwrap();
-        Self {
-            url: format!("{base}/{name}"),
-            kind: DiskKind::Postgres { server, name },
-        }
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        match &self.kind {
-            DiskKind::Folder(folder) => {
-                let _ = std::fs::remove_dir_all(folder);
-            }
-            DiskKind::Postgres { server, name } => {
-                let drop = format!("DROP DATABASE {name} WITH (FORCE)");
-                let _ = std::process::Command::new("psql")
-                    .args([server.as_str(), "-qc", &drop])
-                    .status();
-            }
-        }
-    }
 }
