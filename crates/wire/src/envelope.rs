@@ -232,6 +232,20 @@ mod tests {
     }
 
     #[test]
+    fn an_array_is_no_object() {
+        #[derive(Debug, Deserialize)]
+        struct Join {
+            #[allow(dead_code)]
+            match_id: String,
+        }
+        let frame = Envelope::parse(r#" {"type":"match.join","payload": ["m"]}"#).expect("valid");
+        let error = frame.read::<Join>().expect_err("an array");
+        assert_eq!(error.reason(), "invalid_payload");
+        let frame = Envelope::parse(r#"["match.join"]"#);
+        assert_eq!(frame.expect_err("an array"), EnvelopeError::InvalidMessage);
+    }
+
+    #[test]
     fn a_deep_payload_is_no_trouble() {
         let deep = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
         let text = format!("{{\"type\":\"x\",\"payload\":{deep}}}");
