@@ -123,7 +123,7 @@ impl Vote {
     ) -> Result<Self, VoteRequestError> {
         check(&request)?;
         let id = match &request.vote_id {
-            Some(id) if !id.is_empty() && id.len() <= 64 => id.clone(),
+            Some(id) if (1..=64).contains(&id.len()) && !id.contains('\0') => id.clone(),
             _ => uuid::Uuid::now_v7().to_string(),
         };
         Ok(Self {

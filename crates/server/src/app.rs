@@ -23,9 +23,12 @@ use crate::matches::Matches;
 use crate::matches::host::Host;
 use crate::matchmaking::Matchmaking;
 use crate::notifications::Notifications;
+use crate::players::Players;
+use crate::players::reaping::Reaping;
 use crate::presence::Presence;
 use crate::session::outbox::Closing;
 use crate::social::Social;
+use crate::storage::Storage;
 use crate::votes::Votes;
 
 /// How long a close frame has to reach its client at the end.
@@ -57,6 +60,10 @@ pub struct Services {
     pub chat: Chat,
     /// Who is online.
     pub presence: Presence,
+    /// Profiles and erasure.
+    pub players: Players,
+    /// Cloud saves and collections.
+    pub storage: Storage,
 }
 
 /// A server that is ready to take connections.
@@ -67,6 +74,8 @@ pub struct App {
     client: Option<PathBuf>,
     /// Follows the game's scripts for as long as the server runs.
     _watcher: Option<ScriptWatcher>,
+    /// Deletes guests who stay away.
+    _reaping: Option<Reaping>,
 }
 
 impl App {
@@ -113,6 +122,15 @@ impl App {
         let listener = TcpListener::bind((host, config.server.port)).await;
         let listener =
             listener.with_context(|| format!("cannot listen on {host}:{}", config.server.port))?;
+        let players = Players::new(
+            db.clone(),
+            bus.clone(),
+            accounts.clone(),
+            matches.clone(),
+            matchmaking.clone(),
+            &config.limits,
+        );
+        let reaping = Reaping::start(players.clone(), &config.guest);
         let services = Services {
             limits: Limits::new(&config.limits),
             votes: Votes::new(db.clone(), matches.clone()),
@@ -120,6 +138,8 @@ impl App {
             social,
             chat,
             notifications,
+            storage: Storage::new(db.clone(), &config.storage),
+            players,
             config,
             db,
             bus,
@@ -132,14 +152,15 @@ impl App {
             services: Arc::new(services),
             listener,
             _watcher: watcher,
+            _reaping: reaping,
             client: Some(game_dir.join("client")).filter(|folder| folder.is_dir()),
         })
     }
 
     /// What is wired together here, for tests of one domain among the others.
     #[cfg(test)]
-    pub(crate) fn services(&self) -> Arc<Services> {
-        Arc::clone(&self.services)
+    pub(crate) fn services(&self) -> &Arc<Services> {
+        &self.services
     }
 
     /// Where the server listens.

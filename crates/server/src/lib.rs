@@ -17,10 +17,13 @@ pub mod game;
 pub mod matches;
 pub mod matchmaking;
 pub mod notifications;
+pub mod ops;
 pub mod outbound;
+pub mod players;
 pub mod presence;
 pub mod session;
 pub mod social;
+pub mod storage;
 #[cfg(test)]
 mod test_server;
 pub mod text;

@@ -65,7 +65,10 @@ impl TestServer {
         config.chat.messages_per_second = 0;
         change(&mut config);
         let app = App::start(config, &game).await.unwrap();
-        let (services, url) = (app.services(), format!("http://{}", app.address()));
+        let (services, url) = (
+            Arc::clone(app.services()),
+            format!("http://{}", app.address()),
+        );
         tokio::spawn(app.serve(std::future::pending()));
         Self {
             services,

@@ -54,6 +54,10 @@ impl EnvelopeError {
 impl<'a> Envelope<'a> {
     /// Reads a frame's text.
     pub fn parse(text: &'a str) -> Result<Self, EnvelopeError> {
+        // serde takes an array for an object with its fields in order. No client means that.
+        if !text.trim_ascii_start().starts_with('{') {
+            return Err(classify(text));
+        }
         serde_json::from_str(text).map_err(|_| classify(text))
     }
 
@@ -62,8 +66,11 @@ impl<'a> Envelope<'a> {
         self.payload.map_or("{}", RawValue::get)
     }
 
-    /// The payload as a typed value.
+    /// The payload, an object, as a typed value.
     pub fn read<T: Deserialize<'a>>(&self) -> Result<T, ApiError> {
+        if !self.payload().starts_with('{') {
+            return Err(ApiError::from_reason("invalid_payload"));
+        }
         serde_json::from_str(self.payload()).map_err(|error| payload_error(&error))
     }
 
@@ -222,6 +229,20 @@ mod tests {
         assert_eq!(reason("[1]"), EnvelopeError::InvalidMessage);
         assert_eq!(reason("{\"type\":7}"), EnvelopeError::InvalidMessage);
         assert_eq!(reason("{\"payload\":{}}"), EnvelopeError::InvalidMessage);
+    }
+
+    #[test]
+    fn an_array_is_no_object() {
+        #[derive(Debug, Deserialize)]
+        struct Join {
+            #[allow(dead_code)]
+            match_id: String,
+        }
+        let frame = Envelope::parse(r#" {"type":"match.join","payload": ["m"]}"#).expect("valid");
+        let error = frame.read::<Join>().expect_err("an array");
+        assert_eq!(error.reason(), "invalid_payload");
+        let frame = Envelope::parse(r#"["match.join"]"#);
+        assert_eq!(frame.expect_err("an array"), EnvelopeError::InvalidMessage);
     }
 
     #[test]

@@ -81,36 +81,52 @@ struct Verifier {
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
     /// It is the one the verifier was made from.
-    Right,
+    Right {
+        /// The verifier was made with a pepper of before, and is to be made anew.
+        outdated: bool,
+    },
     /// It is not.
     Wrong,
     /// Whether or not it is, it counts no longer.
     Revoked,
 }
 
-/// The server's part of every verifier.
-pub(super) struct Pepper {
-    key: Secret,
-    id: String,
+/// The server's part of every verifier: the pepper new ones are made with, and those of before.
+pub(super) struct Peppers {
+    current: Secret,
+    current_id: String,
+    old: Vec<Secret>,
 }
 
-impl Pepper {
-    /// The configured pepper, if it is long enough.
+impl Peppers {
+    /// The configured peppers, if the current one is long enough. An old one that is not counts
+    /// as none: the log says so.
     pub(super) fn new(config: &GuestConfig) -> Option<Self> {
-        let key = config.pepper.clone();
-        (key.expose().len() >= MIN_PEPPER_BYTES).then(|| Self {
-            key,
-            id: config.pepper_id.clone(),
+        let strong = |pepper: &Secret| pepper.expose().len() >= MIN_PEPPER_BYTES;
+        let (old, short): (Vec<_>, Vec<_>) = config
+            .old_peppers
+            .iter()
+            .partition(|(_, pepper)| strong(pepper));
+        for (id, _) in short {
+            tracing::warn!(
+                pepper_id = id,
+                "an old guest pepper is shorter than {MIN_PEPPER_BYTES} bytes: taken as absent"
+            );
+        }
+        strong(&config.pepper).then(|| Self {
+            current: config.pepper.clone(),
+            current_id: config.pepper_id.clone(),
+            old: old.into_iter().map(|(_, pepper)| pepper.clone()).collect(),
         })
     }
 
-    /// A verifier for a device that was not seen before.
+    /// A verifier for a device.
     pub(super) fn verifier(&self, device: &Device) -> Value {
         let salt = random_bytes::<SALT_BYTES>();
-        let mac = self.mac(&salt, device).finalize().into_bytes();
+        let mac = mac(&self.current, &salt, device).finalize().into_bytes();
         let verifier = Verifier {
             salt: STANDARD.encode(salt),
-            key_id: self.id.clone(),
+            key_id: self.current_id.clone(),
             verifier: STANDARD.encode(mac),
             revoked: false,
         };
@@ -118,7 +134,10 @@ impl Pepper {
     }
 
     /// Judges a device by its stored verifier, in a time that does not depend on how much of
-    /// the secret is right. There is one pepper, so the recorded key id decides nothing yet.
+    /// the secret is right.
+    ///
+    /// Every pepper is tried, whatever key id the verifier names: the ids are for people, and a
+    /// pepper under another name proves the same.
     pub(super) fn judge(&self, device: &Device, stored: &Value) -> Verdict {
         let Ok(stored) = Verifier::deserialize(stored) else {
             return Verdict::Wrong;
@@ -126,24 +145,30 @@ impl Pepper {
         if stored.revoked {
             return Verdict::Revoked;
         }
-        let (Ok(salt), Ok(mac)) = (
+        let (Ok(salt), Ok(known)) = (
             STANDARD.decode(stored.salt),
             STANDARD.decode(stored.verifier),
         ) else {
             return Verdict::Wrong;
         };
-        match self.mac(&salt, device).verify_slice(&mac) {
-            Ok(()) => Verdict::Right,
-            Err(_) => Verdict::Wrong,
+        let made_with = |pepper| mac(pepper, &salt, device).verify_slice(&known).is_ok();
+        if made_with(&self.current) {
+            return Verdict::Right {
+                outdated: stored.key_id != self.current_id,
+            };
+        }
+        match self.old.iter().any(made_with) {
+            true => Verdict::Right { outdated: true },
+            false => Verdict::Wrong,
         }
     }
+}
 
-    fn mac(&self, salt: &[u8], device: &Device) -> Hmac<Sha256> {
-        Hmac::<Sha256>::new_from_slice(self.key.expose().as_bytes())
-            .expect("HMAC takes keys of every length")
-            .chain_update(salt)
-            .chain_update(&device.secret)
-    }
+fn mac(pepper: &Secret, salt: &[u8], device: &Device) -> Hmac<Sha256> {
+    Hmac::<Sha256>::new_from_slice(pepper.expose().as_bytes())
+        .expect("HMAC takes keys of every length")
+        .chain_update(salt)
+        .chain_update(&device.secret)
 }
 
 #[cfg(test)]
@@ -152,8 +177,10 @@ mod tests {
 
     use super::*;
 
-    fn pepper(text: &str) -> Option<Pepper> {
-        Pepper::new(&GuestConfig {
+    const RIGHT: Verdict = Verdict::Right { outdated: false };
+
+    fn pepper(text: &str) -> Option<Peppers> {
+        Peppers::new(&GuestConfig {
             pepper: text.to_owned().into(),
             ..GuestConfig::default()
         })
@@ -174,7 +201,7 @@ mod tests {
         let pepper = pepper(&"p".repeat(32)).unwrap();
         let stored = pepper.verifier(&device(1));
         assert_eq!(stored["key_id"], "v1");
-        assert_eq!(pepper.judge(&device(1), &stored), Verdict::Right);
+        assert_eq!(pepper.judge(&device(1), &stored), RIGHT);
         assert_eq!(pepper.judge(&device(2), &stored), Verdict::Wrong);
         assert_ne!(stored, pepper.verifier(&device(1)));
     }
@@ -184,6 +211,36 @@ mod tests {
         let stored = pepper(&"p".repeat(32)).unwrap().verifier(&device(1));
         let other = pepper(&"q".repeat(32)).unwrap();
         assert_eq!(other.judge(&device(1), &stored), Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_pepper_of_before_still_counts_and_is_outdated() {
+        let (old, new) = ("o".repeat(32), "n".repeat(32));
+        let stored = pepper(&old).unwrap().verifier(&device(1));
+        let rotated = |id: &str, kept: &str| {
+            let config = GuestConfig {
+                pepper: new.clone().into(),
+                pepper_id: "v2".into(),
+                old_peppers: [(id.to_owned(), kept.to_owned().into())].into(),
+                ..GuestConfig::default()
+            };
+            Peppers::new(&config).unwrap()
+        };
+        // The environment cannot tell `V1` from `v1`.
+        for id in ["v1", "V1", "another name"] {
+            let peppers = rotated(id, &old);
+            let outdated = Verdict::Right { outdated: true };
+            assert_eq!(peppers.judge(&device(1), &stored), outdated);
+            assert_eq!(peppers.judge(&device(2), &stored), Verdict::Wrong);
+            let renewed = peppers.verifier(&device(1));
+            assert_eq!(renewed["key_id"], "v2");
+            assert_eq!(peppers.judge(&device(1), &renewed), RIGHT);
+        }
+        let short = &old[..31];
+        let stored = json!({"salt": "", "key_id": "v1", "verifier": STANDARD.encode(
+            mac(&short.to_owned().into(), &[], &device(1)).finalize().into_bytes())});
+        let verdict = rotated("v1", short).judge(&device(1), &stored);
+        assert_eq!(verdict, Verdict::Wrong, "a short pepper counts as none");
     }
 
     #[test]
@@ -211,7 +268,7 @@ mod tests {
             "revoked": false,
         });
         let pepper = pepper(&"p".repeat(32)).unwrap();
-        assert_eq!(pepper.judge(&device(1), &stored), Verdict::Right);
+        assert_eq!(pepper.judge(&device(1), &stored), RIGHT);
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use asobi_game::PlayerId;
 use asobi_wire::{ApiError, Code};
 use parking_lot::Mutex;
-use sea_orm::DatabaseTransaction;
+use sea_orm::{DatabaseTransaction, DbErr};
 
-use super::devices::{Device, Pepper, Verdict};
+use super::devices::{Device, Peppers, Verdict};
 use super::sessions::SignedIn;
 use super::store::{self, Identity, Player};
 use super::tokens::{hex, random_bytes};
@@ -29,7 +30,7 @@ const COUNT_LASTS: Duration = Duration::from_secs(5);
 /// Whether and how many guests are let in.
 pub(super) struct Guests {
     declared: AtomicBool,
-    pepper: Option<Pepper>,
+    peppers: Option<Peppers>,
     creations: Limiter<()>,
     max_unclaimed: u64,
     count: Mutex<Option<(Instant, u64)>>,
@@ -39,7 +40,7 @@ impl Guests {
     pub(super) fn new(config: &GuestConfig) -> Self {
         Self {
             declared: AtomicBool::new(false),
-            pepper: Pepper::new(config),
+            peppers: Peppers::new(config),
             creations: Limiter::new(Rate::per_second(config.creations_per_second)),
             max_unclaimed: config.max_unclaimed,
             count: Mutex::new(None),
@@ -48,7 +49,7 @@ impl Guests {
 
     /// Takes the game's declaration.
     pub(super) fn declare(&self, guest_auth: bool) {
-        if guest_auth && self.pepper.is_none() {
+        if guest_auth && self.peppers.is_none() {
             tracing::warn!(
                 "the game wants guests, but guest.pepper is missing or shorter than 32 bytes: \
                  guests stay off"
@@ -57,11 +58,11 @@ impl Guests {
         self.declared.store(guest_auth, Ordering::Relaxed);
     }
 
-    /// The pepper, if guests are on: the game declared them and the operator set one.
-    fn pepper(&self) -> Outcome<&Pepper> {
+    /// The peppers, if guests are on: the game declared them and the operator set one.
+    fn peppers(&self) -> Outcome<&Peppers> {
         let declared = self.declared.load(Ordering::Relaxed);
-        match &self.pepper {
-            Some(pepper) if declared => Ok(pepper),
+        match &self.peppers {
+            Some(peppers) if declared => Ok(peppers),
             _ => Err(Code::GuestDisabled.into()),
         }
     }
@@ -100,50 +101,54 @@ impl Accounts {
     /// - for a known device: `guest.invalid_device_secret`, `guest.revoked`,
     ///   `guest.already_upgraded`, `forbidden` (banned)
     /// - for a new one: `auth.registration_closed`, `guest.rate_limited`,
-    ///   `guest.capacity_reached`
+    ///   `guest.capacity_reached`, `guest.unavailable` if guests cannot be counted
     pub async fn guest(&self, device_id: &str, device_secret: &str) -> Outcome<SignedIn> {
-        let pepper = self.guests.pepper()?;
+        let peppers = self.guests.peppers()?;
         let device = Device::new(device_id, device_secret)?;
-        if let Some(identity) = self.guest_identity(&device).await? {
-            return self.resume_guest(pepper, &device, identity).await;
+        if let Some(signed_in) = self.resume_guest(peppers, &device).await? {
+            return Ok(signed_in);
         }
-        if let Some(signed_in) = self.create_guest(pepper, &device).await? {
+        if let Some(signed_in) = self.create_guest(peppers, &device).await? {
             return Ok(signed_in);
         }
         // Another request of the same device was faster: it is a known device now.
-        match self.guest_identity(&device).await? {
-            Some(identity) => self.resume_guest(pepper, &device, identity).await,
-            None => Err(Code::GuestDeviceAlreadyRegistered.into()),
-        }
+        self.resume_guest(peppers, &device)
+            .await?
+            .ok_or_else(|| Code::GuestDeviceAlreadyRegistered.into())
     }
 
-    async fn guest_identity(&self, device: &Device) -> Outcome<Option<Identity>> {
-        store::identity(self.db.read(), store::GUEST, &device.id)
+    /// None: the device is nobody's.
+    async fn resume_guest(&self, peppers: &Peppers, device: &Device) -> Outcome<Option<SignedIn>> {
+        let identity = store::identity(self.db.read(), store::GUEST, &device.id)
             .await
-            .map_err(database)
-    }
-
-    async fn resume_guest(
-        &self,
-        pepper: &Pepper,
-        device: &Device,
-        identity: Identity,
-    ) -> Outcome<SignedIn> {
-        match pepper.judge(device, &identity.provider_metadata) {
-            Verdict::Right => {}
-            Verdict::Wrong => return Err(Code::GuestInvalidDeviceSecret.into()),
-            Verdict::Revoked => return Err(Code::GuestRevoked.into()),
-        }
+            .map_err(database)?;
+        let Some(identity) = identity else {
+            return Ok(None);
+        };
+        // Noise does not get to the one writer.
+        admitted(peppers, device, &identity)?;
         let now = db_now();
         let tx = self.db.write().await.map_err(database)?;
-        let player = store::lock_player(&tx, &identity.player_id)
+        let Some(player) = store::lock_player(&tx, &identity.player_id)
             .await
             .map_err(database)?
-            .ok_or(Code::Internal)?;
+        else {
+            // Erased a moment ago.
+            return Ok(None);
+        };
         if player.password_hash.is_some() {
             return Err(Code::GuestAlreadyUpgraded.into());
         }
-        store::touch_identity(&tx, &identity.id, now)
+        // Once more, now that nobody can change it: renewing must not undo a revocation.
+        let Some(identity) = store::lock_identity(&tx, &identity.id)
+            .await
+            .map_err(database)?
+        else {
+            return Ok(None);
+        };
+        let outdated = admitted(peppers, device, &identity)?;
+        let renewed = outdated.then(|| peppers.verifier(device));
+        store::touch_identity(&tx, &identity.id, renewed, now)
             .await
             .map_err(database)?;
         let guest = store::has_only_devices(&tx, &player.id)
@@ -151,18 +156,18 @@ impl Accounts {
             .map_err(database)?;
         let signed_in = self.begin_session(&tx, &player, now).await?;
         tx.commit().await.map_err(database)?;
-        Ok(SignedIn { guest, ..signed_in })
+        Ok(Some(SignedIn { guest, ..signed_in }))
     }
 
     /// None: the device is known by now.
-    async fn create_guest(&self, pepper: &Pepper, device: &Device) -> Outcome<Option<SignedIn>> {
+    async fn create_guest(&self, peppers: &Peppers, device: &Device) -> Outcome<Option<SignedIn>> {
         self.admission.passwordless()?;
         self.guests.take_creation()?;
         self.check_room_for_guests().await?;
         let now = db_now();
         let name = format!("guest_{}", hex(&random_bytes::<8>()));
         let player = store::new_player(&name, &name, None, now);
-        let verifier = pepper.verifier(device);
+        let verifier = peppers.verifier(device);
         let tx = self.db.write().await.map_err(database)?;
         store::add_player(&tx, &player).await.map_err(database)?;
         let uid = device.id.as_str();
@@ -183,7 +188,7 @@ impl Accounts {
         }))
     }
 
-    async fn check_room_for_guests(&self) -> Outcome<()> {
+    pub(super) async fn check_room_for_guests(&self) -> Outcome<()> {
         let max = self.guests.max_unclaimed;
         if max == 0 {
             return Ok(());
@@ -199,12 +204,39 @@ impl Accounts {
         Ok(())
     }
 
+    /// Without a count nobody is let in: the bound is there for bad days.
     async fn count_guests(&self) -> Outcome<u64> {
-        let count = store::count_guests(self.db.read())
-            .await
-            .map_err(database)?;
+        let count = store::count_guests(self.db.read()).await;
+        let count = count.map_err(|error| {
+            tracing::error!(%error, "guests cannot be counted");
+            ApiError::from(Code::GuestUnavailable)
+        })?;
         *self.guests.count.lock() = Some((Instant::now(), count));
         Ok(count)
+    }
+
+    /// Unclaimed guests not seen since `since` (Unix milliseconds), the longest gone first, at
+    /// most `most`. None while guests are off: their devices could not come back.
+    pub async fn stale_guests(&self, since: i64, most: u64) -> Outcome<Vec<PlayerId>> {
+        if self.guests.peppers().is_err() {
+            return Ok(Vec::new());
+        }
+        let stale = store::stale_guests(self.db.read(), since, most).await;
+        Ok(stale
+            .map_err(database)?
+            .into_iter()
+            .map(PlayerId::from)
+            .collect())
+    }
+
+    /// Locks one of them for deletion. False: they have come back, or have an account now.
+    pub async fn lock_stale_guest(
+        &self,
+        tx: &DatabaseTransaction,
+        player: &PlayerId,
+        since: i64,
+    ) -> Result<bool, DbErr> {
+        store::lock_stale_guest(tx, player.as_str(), since).await
     }
 
     /// Makes a guest a player with a name and a password. Their device and every token from
@@ -277,6 +309,15 @@ impl Accounts {
             display_name,
             ..guest
         })
+    }
+}
+
+/// Whether a device may come in, and if so, whether its verifier is outdated.
+fn admitted(peppers: &Peppers, device: &Device, identity: &Identity) -> Outcome<bool> {
+    match peppers.judge(device, &identity.provider_metadata) {
+        Verdict::Right { outdated } => Ok(outdated),
+        Verdict::Wrong => Err(Code::GuestInvalidDeviceSecret.into()),
+        Verdict::Revoked => Err(Code::GuestRevoked.into()),
     }
 }
 

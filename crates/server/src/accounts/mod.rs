@@ -1,15 +1,16 @@
 //! Accounts: who the players are and how they sign in.
 //!
 //! Start here: the verbs of passwords are below, those of sessions (refresh, logout) in
-//! [`sessions`], those of guests in [`guests`], those of who signs in through a provider in
-//! [`identities`]. Who vouches for them is in [`providers`]; before new players stands a
-//! [`gate`]. Behaviour and error codes are those of the
+//! [`sessions`], those of guests in [`guests`], those of an erasure in [`erasure`], those of who
+//! signs in through a provider in [`identities`]. Who vouches for them is in [`providers`]; before
+//! new players stands a [`gate`]. Behaviour and error codes are those of the
 //! original's authentication guide.
 
 mod admission;
 mod bounded;
 mod devices;
 mod entities;
+mod erasure;
 mod gate;
 mod guests;
 mod identities;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 
 use asobi_game::PlayerId;
 use asobi_wire::Code;
+use sea_orm::DatabaseTransaction;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -50,6 +52,7 @@ use crate::edge::error::{Outcome, database};
 use crate::outbound::Outbound;
 use crate::text::is_id;
 
+pub use erasure::{Confirmed, Ended, erase};
 pub use identities::Linked;
 pub use sessions::SignedIn;
 
@@ -80,6 +83,17 @@ pub struct NewPlayer {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub display_name: Option<Value>,
+}
+
+/// Makes sure of a player until the transaction ends: nobody erases them meanwhile, and whoever
+/// else makes sure of them waits. For what counts rows of a player before it adds one.
+///
+/// # Errors
+/// `player.not_found`
+pub async fn lock_player(tx: &DatabaseTransaction, player: &PlayerId) -> Outcome<()> {
+    let row = store::lock_player(tx, player.as_str()).await;
+    row.map_err(database)?.ok_or(Code::PlayerNotFound)?;
+    Ok(())
 }
 
 impl Accounts {
@@ -141,6 +155,11 @@ impl Accounts {
         let found = store::players(self.db.read(), ids).await;
         let found = found.map_err(database)?;
         Ok(ids.iter().all(|id| found.iter().any(|found| found == id)))
+    }
+
+    /// Whether a caller's session was ended since their token was verified.
+    pub fn is_revoked(&self, caller: &Caller) -> bool {
+        self.tokens.is_revoked(&caller.family)
     }
 
     /// Creates a player with a password, and signs them in.

@@ -74,6 +74,12 @@ impl Accounts {
             self.end_families(tx, vec![row.family_id], now).await?;
             return Err(Code::Unauthenticated.into());
         }
+        // A guest who never closes the app is not one who stays away.
+        if player.password_hash.is_none() {
+            store::touch_guest(&tx, &player.id, now)
+                .await
+                .map_err(database)?;
+        }
         let signed_in = self.hand_out(&tx, &player, &row.family_id, now).await?;
         tx.commit().await.map_err(database)?;
         Ok(signed_in)

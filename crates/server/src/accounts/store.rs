@@ -4,10 +4,11 @@
 //! a refresh of the same player come one after the other, and a token minted by the one cannot
 //! slip past the other. SQLite has a single writer and needs no such lock.
 
-use sea_orm::sea_query::{LockType, Query};
+use sea_orm::sea_query::{ExprTrait, LockType, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    PaginatorTrait, QueryFilter, QuerySelect, SqlErr,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, SqlErr,
 };
 use serde_json::{Value, json};
 
@@ -103,6 +104,21 @@ pub(super) async fn lock_player(tx: &DatabaseTransaction, id: &str) -> Result<Op
         .await
 }
 
+/// The player of this id, who is about to be deleted: until the transaction ends, no row comes
+/// to refer to them either.
+pub(super) async fn lock_doomed(tx: &DatabaseTransaction, id: &str) -> Result<Option<Player>> {
+    players::Entity::find_by_id(id)
+        .lock(LockType::Update)
+        .one(tx)
+        .await
+}
+
+/// Deletes a player. False: there is none.
+pub(super) async fn delete_player(tx: &DatabaseTransaction, id: &str) -> Result<bool> {
+    let deleted = players::Entity::delete_by_id(id).exec(tx).await?;
+    Ok(deleted.rows_affected == 1)
+}
+
 /// Gives a guest a name and a password. [`is_duplicate`] means the username is taken.
 pub(super) async fn claim_player(
     tx: &DatabaseTransaction,
@@ -193,10 +209,24 @@ pub(super) async fn refresh_identity(
     Ok(())
 }
 
-/// Notes that an identity was used.
-pub(super) async fn touch_identity(tx: &DatabaseTransaction, id: &str, now: i64) -> Result<()> {
+/// An identity, nobody else's to change until the transaction ends.
+pub(super) async fn lock_identity(tx: &DatabaseTransaction, id: &str) -> Result<Option<Identity>> {
+    player_identities::Entity::find_by_id(id)
+        .lock(LockType::NoKeyUpdate)
+        .one(tx)
+        .await
+}
+
+/// Notes that an identity was used, and its new verifier if it got one.
+pub(super) async fn touch_identity(
+    tx: &DatabaseTransaction,
+    id: &str,
+    renewed: Option<Value>,
+    now: i64,
+) -> Result<()> {
     player_identities::Entity::update_many()
         .set(player_identities::ActiveModel {
+            provider_metadata: renewed.map_or(NotSet, Set),
             updated_at: Set(now),
             ..Default::default()
         })
@@ -211,6 +241,68 @@ pub(super) async fn has_only_devices(db: &impl ConnectionTrait, player_id: &str)
     let identities = identities_of(db, player_id).await?;
     let devices = identities.iter().filter(|one| one.provider == GUEST);
     Ok(!identities.is_empty() && devices.count() == identities.len())
+}
+
+/// Notes that a player who may be a guest gave a sign of life without their device.
+pub(super) async fn touch_guest(tx: &DatabaseTransaction, player_id: &str, now: i64) -> Result<()> {
+    player_identities::Entity::update_many()
+        .set(player_identities::ActiveModel {
+            updated_at: Set(now),
+            ..Default::default()
+        })
+        .filter(player_identities::Column::PlayerId.eq(player_id))
+        .filter(player_identities::Column::Provider.eq(GUEST))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Guests without a real account whose device was not seen since `since`, the longest gone
+/// first, at most `most`.
+pub(super) async fn stale_guests(
+    db: &impl ConnectionTrait,
+    since: i64,
+    most: u64,
+) -> Result<Vec<String>> {
+    use player_identities::Column;
+    let without_password = players::Entity::find()
+        .select_only()
+        .column(players::Column::Id)
+        .filter(players::Column::PasswordHash.is_null());
+    let claimed_or_seen = player_identities::Entity::find()
+        .select_only()
+        .column(Column::PlayerId)
+        .filter(Column::Provider.ne(GUEST).or(Column::UpdatedAt.gte(since)));
+    player_identities::Entity::find()
+        .select_only()
+        .column(Column::PlayerId)
+        .filter(Column::Provider.eq(GUEST))
+        .filter(Column::UpdatedAt.lt(since))
+        .filter(Column::PlayerId.in_subquery(without_password.into_query()))
+        .filter(Column::PlayerId.not_in_subquery(claimed_or_seen.into_query()))
+        .order_by_asc(Column::UpdatedAt)
+        .limit(most)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// Locks a guest for deletion, if [`stale_guests`] would still name them.
+pub(super) async fn lock_stale_guest(
+    tx: &DatabaseTransaction,
+    id: &str,
+    since: i64,
+) -> Result<bool> {
+    let player = lock_doomed(tx, id).await?;
+    if player.is_none_or(|player| player.password_hash.is_some()) {
+        return Ok(false);
+    }
+    let identities = player_identities::Entity::find()
+        .filter(player_identities::Column::PlayerId.eq(id))
+        .all(tx)
+        .await?;
+    let is_stale = |identity: &Identity| identity.provider == GUEST && identity.updated_at < since;
+    Ok(!identities.is_empty() && identities.iter().all(is_stale))
 }
 
 /// Forgets what a player is known by to a provider.

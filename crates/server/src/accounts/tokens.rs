@@ -116,8 +116,13 @@ impl AccessTokens {
         let end = claims
             .exp
             .min(claims.iat.saturating_add(self.lifetime_seconds));
-        let live = now < end && !self.revoked.read().families.contains_key(&claims.fam);
+        let live = now < end && !self.is_revoked(&claims.fam);
         live.then_some(claims)
+    }
+
+    /// Whether a family's tokens are refused.
+    pub(super) fn is_revoked(&self, family: &str) -> bool {
+        self.revoked.read().families.contains_key(family)
     }
 
     /// Refuses a family's tokens from here on. `revoked_at` and `now` are Unix seconds.

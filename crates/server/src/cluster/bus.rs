@@ -5,8 +5,8 @@ use std::sync::Arc;
 use asobi_game::PlayerId;
 use axum::extract::ws::Utf8Bytes;
 
-use crate::session::outbox::Outbox;
-use crate::session::{SessionId, Sessions};
+use crate::session::outbox::{Closing, Outbox};
+use crate::session::{self, SessionId, Sessions};
 
 use super::channels::{Channels, JoinError};
 
@@ -125,6 +125,13 @@ impl Bus {
     #[cfg(test)]
     pub(super) fn channels(&self) -> &Channels {
         &self.channels
+    }
+
+    /// Ends a player's connection, telling it why.
+    pub fn revoke(&self, player: &PlayerId, closing: Closing) {
+        if let Some(outbox) = self.sessions.find(player) {
+            session::revoke(&outbox, closing);
+        }
     }
 
     fn fan_out(&self, to: &[PlayerId], frame: String, push: impl Fn(&Outbox, Utf8Bytes)) {

@@ -8,7 +8,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use serde::{Deserialize, Deserializer};
 
-use super::Config;
+use super::{Config, original};
 
 /// Which command the settings are for. `dev` has friendlier defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,13 +60,21 @@ impl Loaded {
         flags: &Overrides,
     ) -> anyhow::Result<Self> {
         let mut figment = Figment::from(Serialized::defaults(Config::default()))
-            .merge(named("dev default", profile_defaults(profile)));
+            .merge(named("dev default", profile_defaults(profile)))
+            .merge(named(
+                "ASOBI_DB_HOST and the like",
+                original::database(&variable),
+            ));
         for file in files(game_dir, flags)? {
             figment = figment.merge(Toml::file(file));
         }
         let figment = figment
             .merge(environment())
             .merge(aliases())
+            .merge(named(
+                "ASOBI_GUEST_REAP_AFTER",
+                original::reap_after(&variable),
+            ))
             .merge(named("flag", of_flags(flags)));
         let config = figment.extract().context("the settings are not valid")?;
         Ok(Self { config, figment })
@@ -126,6 +134,11 @@ fn environment() -> Env {
     Env::prefixed("ASOBI_")
         .filter(|name| name.as_str().contains("__"))
         .split("__")
+}
+
+/// A variable of the environment that is not empty.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Names the original reads, and the one everybody expects.

@@ -5,6 +5,7 @@
 
 pub mod docs;
 pub mod load;
+mod original;
 mod providers;
 mod secret;
 
@@ -40,6 +41,8 @@ pub struct Config {
     pub gate: GateConfig,
     /// What one client may ask for in a while. 0 turns a limit off.
     pub limits: LimitsConfig,
+    /// Cloud saves and collections.
+    pub storage: StorageConfig,
     /// The queue.
     pub matchmaker: MatchmakerConfig,
     /// Running matches.
@@ -103,7 +106,8 @@ impl Default for ServerConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// `postgres://user:password@host/name` or `sqlite:///path/file.db`. Empty: SQLite in the
-    /// data folder. `ASOBI_DATABASE_URL` sets it too.
+    /// data folder. `ASOBI_DATABASE_URL` sets it too; so do `ASOBI_DB_HOST`, `ASOBI_DB_PORT`,
+    /// `ASOBI_DB_NAME`, `ASOBI_DB_USER` and `ASOBI_DB_PASSWORD` where nothing else does.
     pub url: Secret,
     /// Most connections to the database.
     pub max_connections: u32,
@@ -174,10 +178,18 @@ pub struct GuestConfig {
     pub pepper: Secret,
     /// Name of the pepper, recorded with each verifier.
     pub pepper_id: String,
+    /// Peppers of before, by name, such as `ASOBI_GUEST__OLD_PEPPERS__V1`. Guests made with one
+    /// still come in, and are then remade with the current one. A short one counts as none.
+    pub old_peppers: BTreeMap<String, Secret>,
     /// Most guests without a real account; 0 for no bound.
     pub max_unclaimed: u64,
     /// Guests created in one second, over all addresses; 0 for no bound.
     pub creations_per_second: u32,
+    /// Time an unclaimed guest may stay away before everything of theirs is deleted, in seconds;
+    /// 0 for ever. `ASOBI_GUEST_REAP_AFTER` sets it too.
+    pub reap_after_seconds: u64,
+    /// Time between two looks for such guests, in seconds; each deletes up to 500.
+    pub reap_interval_seconds: u64,
 }
 
 impl Default for GuestConfig {
@@ -185,8 +197,11 @@ impl Default for GuestConfig {
         Self {
             pepper: Secret::default(),
             pepper_id: "v1".into(),
+            old_peppers: BTreeMap::new(),
             max_unclaimed: 100_000,
             creations_per_second: 100,
+            reap_after_seconds: 0,
+            reap_interval_seconds: 3_600,
         }
     }
 }
@@ -220,6 +235,8 @@ pub struct LimitsConfig {
     pub api_per_second: u32,
     /// Matches one player joins in a minute.
     pub joins_per_minute: u32,
+    /// Times one player may ask for their account to be erased in a minute.
+    pub erase_per_minute: u32,
     /// Largest REST request body in bytes.
     pub body_bytes: usize,
 }
@@ -239,7 +256,27 @@ impl Default for LimitsConfig {
             iap_per_second: 10,
             api_per_second: 300,
             joins_per_minute: 10,
+            erase_per_minute: 5,
             body_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// Cloud saves and collections.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageConfig {
+    /// Whether there is any storage. Off, its routes find nothing and scripts have none.
+    pub enabled: bool,
+    /// Most objects one player owns before they may create no more; 0 for no bound. Scripts may.
+    pub max_objects_per_player: u64,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            max_objects_per_player: 1_000,
         }
     }
 }

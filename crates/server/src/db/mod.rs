@@ -5,6 +5,7 @@
 //! never meet `SQLITE_BUSY`.
 
 mod away;
+mod document;
 mod migrations;
 #[cfg(test)]
 pub(crate) mod scratch;
@@ -14,8 +15,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, SqlErr, Statement, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 
@@ -23,6 +24,7 @@ use self::away::Away;
 use crate::config::DatabaseConfig;
 
 pub use away::is_away;
+pub use document::Document;
 
 /// The file of the embedded database inside the data folder.
 const SQLITE_FILE: &str = "asobi.db";
@@ -112,6 +114,25 @@ async fn migrate(connection: &DatabaseConnection) -> anyhow::Result<()> {
     migrations::Migrator::up(connection, None)
         .await
         .context("cannot bring the database's tables up to date")
+}
+
+/// Holds a name until the transaction ends; whoever asks for it meanwhile waits. For what has no
+/// row yet that could be locked. SQLite has one writer, which is lock enough.
+pub async fn hold(tx: &DatabaseTransaction, name: &str) -> Result<(), DbErr> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+        let lock = Statement::from_sql_and_values(DbBackend::Postgres, sql, [name.into()]);
+        tx.query_one_raw(lock).await?;
+    }
+    Ok(())
+}
+
+/// Whether a statement failed because what a row refers to is not there (any more).
+pub fn is_orphan(error: &DbErr) -> bool {
+    matches!(
+        error.sql_err(),
+        Some(SqlErr::ForeignKeyConstraintViolation(_))
+    )
 }
 
 fn embedded_url(data_dir: &Path) -> anyhow::Result<String> {

@@ -35,17 +35,25 @@ pub async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes,
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
-    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+    let read = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => field_error(bytes, &error),
         _ => Code::InvalidJson.into(),
-    })
+    })?;
+    // serde takes an array for an object with its fields in order. No client means that.
+    match is_object(bytes) {
+        true => Ok(read),
+        false => Err(Code::InvalidPayload.into()),
+    }
+}
+
+fn is_object(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().starts_with(b"{")
 }
 
 /// A body that is no object is malformed; an object lacks a field or has one of the wrong type,
 /// which the original answers alike.
 fn field_error(bytes: &[u8], error: &serde_json::Error) -> ApiError {
-    let is_object = bytes.trim_ascii_start().starts_with(b"{");
-    if !is_object {
+    if !is_object(bytes) {
         return Code::InvalidPayload.into();
     }
     let field = error.to_string().split('`').nth(1).map(str::to_owned);
@@ -79,6 +87,7 @@ mod tests {
         assert_eq!(code("{}"), Code::MissingField);
         assert_eq!(code("{\"username\":7}"), Code::MissingField);
         assert_eq!(code("[1]"), Code::InvalidPayload);
+        assert_eq!(code("[\"ada\"]"), Code::InvalidPayload);
         assert!(parse::<Login>(b"{\"username\":\"ada\"}").is_ok());
     }
 }

@@ -17,7 +17,9 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::Services;
-use crate::{accounts, chat, matches, matchmaking, notifications, presence, social, votes};
+use crate::{
+    accounts, chat, matches, matchmaking, notifications, players, presence, social, storage, votes,
+};
 
 use super::error::Failure;
 use super::socket::{OVERSIZE_FACTOR, READ_BUFFER_BYTES};
@@ -79,6 +81,8 @@ fn api(services: Arc<Services>) -> Router {
         ))
         .merge(chat::routes::routes(services.chat.clone()))
         .merge(presence::routes::routes(services.presence.clone()))
+        .merge(players::routes::routes(services.players.clone()))
+        .merge(storage::routes::routes(services.storage.clone()))
         .split_for_parts();
     routes
         .merge(openapi::route(&document))

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::Services;
 use crate::matches;
-use crate::session::SessionId;
 use crate::session::outbox::{Batch, Closing, Outbox};
+use crate::session::{self, SessionId};
 
 use super::dispatch::dispatch;
 use super::limits::{Rate, TokenBucket};
@@ -299,6 +299,10 @@ impl Connection {
             self.services.matches.player_connected(&caller.player);
             self.services.chat.connected(&caller.player);
             self.services.presence.connected(&caller.player, displaced);
+            // Whoever revoked the token since it was checked did not find this connection.
+            if self.services.accounts.is_revoked(&caller) {
+                session::revoke(&self.outbox, Closing::REVOKED);
+            }
         }
     }
 

@@ -3,13 +3,15 @@
 pub(super) mod snapshots {
     use sea_orm::entity::prelude::*;
 
+    use crate::db::Document;
+
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
     #[sea_orm(table_name = "match_snapshots")]
     pub(crate) struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub match_id: String,
         pub mode: String,
-        pub meta: Json,
+        pub meta: Document,
         pub state: Vec<u8>,
         pub saved_at: i64,
     }
@@ -25,6 +27,7 @@ pub(super) mod records {
     use serde_json::{Value, json};
 
     use crate::clock::iso;
+    use crate::db::Document;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
     #[sea_orm(table_name = "match_records")]
@@ -33,8 +36,8 @@ pub(super) mod records {
         pub id: String,
         pub mode: String,
         pub status: String,
-        pub players: Json,
-        pub result: Json,
+        pub players: Document,
+        pub result: Document,
         pub started_at: Option<i64>,
         pub finished_at: i64,
         pub inserted_at: i64,

@@ -11,6 +11,9 @@ pub mod join_context;
 pub mod routes;
 pub mod store;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,6 +25,7 @@ use asobi_game::simulation::Simulation;
 use asobi_game::{MatchId, PlayerId};
 use asobi_wire::{ApiError, Code};
 use bytes::Bytes;
+use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::value::RawValue;
 
 use crate::clock;
@@ -35,6 +39,8 @@ use crate::game::Game;
 use self::host::Host;
 use self::store::Store;
 
+pub use self::store::Stats;
+
 /// The matches domain. Cheap to clone.
 #[derive(Clone)]
 pub struct Matches {
@@ -45,6 +51,11 @@ pub struct Matches {
     joins: Arc<Limiter<PlayerId>>,
     max: usize,
     draining: Arc<AtomicBool>,
+}
+
+/// Forgets a player's counters. Results and votes keep their bare id, which names nobody.
+pub async fn erase(tx: &DatabaseTransaction, player: &PlayerId) -> Result<(), DbErr> {
+    store::erase(tx, player).await
 }
 
 impl Matches {
@@ -216,6 +227,11 @@ impl Matches {
     /// Finished matches, newest first.
     pub async fn records(&self, filter: &store::RecordFilter) -> Outcome<Vec<serde_json::Value>> {
         self.store.records(filter).await
+    }
+
+    /// What a player's matches add up to.
+    pub async fn stats(&self, player: &PlayerId) -> Outcome<Option<Stats>> {
+        self.store.stats(player).await
     }
 
     /// Whether a player is or was in a match.

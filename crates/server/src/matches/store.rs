@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 
 use crate::clock;
-use crate::db::Db;
+use crate::db::{Db, Document};
 use crate::edge::error::{Outcome, database};
 use crate::edge::params::Limit;
 use crate::votes;
@@ -71,6 +71,15 @@ pub struct RecordFilter {
     #[serde(default)]
     #[param(value_type = Option<u64>)]
     pub limit: Limit,
+}
+
+/// What a player's matches add up to.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
+pub struct Stats {
+    games_played: i32,
+    wins: i32,
+    losses: i32,
+    rating: f32,
 }
 
 impl Store {
@@ -187,7 +196,7 @@ impl Store {
         let rows = snapshots::Entity::find().all(self.db.read()).await?;
         let mut saved = Vec::new();
         for row in rows {
-            match serde_json::from_value(row.meta) {
+            match serde_json::from_str(row.meta.text()) {
                 Ok(meta) => saved.push(SavedMatch {
                     id: MatchId::from(row.match_id),
                     mode: row.mode,
@@ -209,6 +218,20 @@ impl Store {
             .await
             .map_err(database)?;
         Ok(row.map(|row| row.shown()))
+    }
+
+    /// A player's counters.
+    pub async fn stats(&self, player: &PlayerId) -> Outcome<Option<Stats>> {
+        let row = stats::Entity::find_by_id(player.as_str())
+            .one(self.db.read())
+            .await
+            .map_err(database)?;
+        Ok(row.map(|row| Stats {
+            games_played: row.games_played,
+            wins: row.wins,
+            losses: row.losses,
+            rating: row.rating,
+        }))
     }
 
     /// Finished matches, newest first.
@@ -242,7 +265,7 @@ async fn write_snapshots(
     let rows = saved.map(|saved| snapshots::ActiveModel {
         match_id: Set(saved.id.to_string()),
         mode: Set(saved.mode.clone()),
-        meta: Set(serde_json::to_value(&saved.meta).expect("plain data with string keys")),
+        meta: Set(Document::new(&json!(saved.meta))),
         state: Set(saved.state.to_vec()),
         saved_at: Set(clock::database_time(saved.meta.saved_at)),
     });
@@ -271,8 +294,8 @@ async fn write_record(
         id: Set(record.id.to_string()),
         mode: Set(record.mode.clone()),
         status: Set("finished".into()),
-        players: Set(json!(record.players)),
-        result: Set(result.clone()),
+        players: Set(Document::new(&json!(record.players))),
+        result: Set(Document::new(&result)),
         started_at: Set(record.started_at.map(clock::database_time)),
         finished_at: Set(clock::database_time(record.finished_at)),
         inserted_at: Set(clock::db_now()),
@@ -310,34 +333,41 @@ fn names(result: &Value, list: &str, single: &str, player: &PlayerId) -> Option<
     Some(result[single].as_str()? == player.as_str())
 }
 
+/// Moves a player's counters. Every player has had them from the start; one erased meanwhile does
+/// not get them back.
 async fn count_game(
     transaction: &DatabaseTransaction,
     player: &PlayerId,
     won: bool,
     lost: bool,
 ) -> Result<(), DbErr> {
-    let (won, lost) = (i32::from(won), i32::from(lost));
-    let row = stats::ActiveModel {
-        player_id: Set(player.to_string()),
-        games_played: Set(1),
-        wins: Set(won),
-        losses: Set(lost),
-        updated_at: Set(clock::db_now()),
-        ..Default::default()
-    };
-    let column =
-        |column: stats::Column, by: i32| (column, Expr::col((stats::Entity, column)).add(by));
-    let more = OnConflict::column(stats::Column::PlayerId)
-        .values([
-            column(stats::Column::GamesPlayed, 1),
-            column(stats::Column::Wins, won),
-            column(stats::Column::Losses, lost),
-            (stats::Column::UpdatedAt, Expr::val(clock::db_now())),
-        ])
-        .to_owned();
-    stats::Entity::insert(row)
-        .on_conflict(more)
-        .exec_without_returning(transaction)
+    let more = |column: stats::Column, by: i32| Expr::col(column).add(by);
+    stats::Entity::update_many()
+        .col_expr(
+            stats::Column::GamesPlayed,
+            more(stats::Column::GamesPlayed, 1),
+        )
+        .col_expr(
+            stats::Column::Wins,
+            more(stats::Column::Wins, i32::from(won)),
+        )
+        .col_expr(
+            stats::Column::Losses,
+            more(stats::Column::Losses, i32::from(lost)),
+        )
+        .col_expr(stats::Column::UpdatedAt, Expr::val(clock::db_now()))
+        .filter(stats::Column::PlayerId.eq(player.as_str()))
+        .exec(transaction)
         .await?;
+    Ok(())
+}
+
+/// Forgets a player's counters.
+pub(super) async fn erase(
+    transaction: &DatabaseTransaction,
+    player: &PlayerId,
+) -> Result<(), DbErr> {
+    let own = stats::Entity::delete_many().filter(stats::Column::PlayerId.eq(player.as_str()));
+    own.exec(transaction).await?;
     Ok(())
 }

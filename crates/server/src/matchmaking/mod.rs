@@ -120,6 +120,11 @@ impl Matchmaking {
         Ok(())
     }
 
+    /// Cancels every ticket of a player.
+    pub fn leave(&self, player: &PlayerId) {
+        self.shared.queue.lock().remove_player(player);
+    }
+
     /// A ticket of the player.
     pub fn status(&self, player: &PlayerId, ticket: &str) -> Outcome<Value> {
         let queue = self.shared.queue.lock();

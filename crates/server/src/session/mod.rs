@@ -11,15 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use asobi_game::PlayerId;
-use axum::extract::ws::Utf8Bytes;
+use asobi_wire::envelope::frame;
 use parking_lot::RwLock;
+use serde_json::json;
 
 use self::outbox::{Closing, Outbox};
-
-/// The frame that tells a connection somebody signed in elsewhere. The original's SDKs stop
-/// reconnecting when they see it.
-const DISPLACED_FRAME: &str =
-    r#"{"type":"session.revoked","payload":{"reason":"session_displaced"}}"#;
 
 /// Every connected player of this node.
 #[derive(Default)]
@@ -56,6 +52,14 @@ impl Status {
     }
 }
 
+/// Tells a connection that its session is over, and closes it. The original's SDKs stop
+/// reconnecting when they see the frame.
+pub fn revoke(outbox: &Outbox, closing: Closing) {
+    let told = json!({ "reason": closing.reason });
+    outbox.event(frame("session.revoked", None, &told).into());
+    outbox.close(closing);
+}
+
 impl Sessions {
     /// Makes `outbox` the player's connection. An earlier one is told and closed; its status is
     /// answered.
@@ -68,10 +72,7 @@ impl Sessions {
         };
         let displaced = self.connected.write().insert(player, session);
         if let Some(earlier) = &displaced {
-            earlier
-                .outbox
-                .event(Utf8Bytes::from_static(DISPLACED_FRAME));
-            earlier.outbox.close(Closing::DISPLACED);
+            revoke(&earlier.outbox, Closing::DISPLACED);
         }
         (id, displaced.map(|earlier| earlier.status))
     }

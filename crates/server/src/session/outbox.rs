@@ -45,6 +45,16 @@ impl Closing {
         code: 1008,
         reason: "session_displaced",
     };
+    /// The player is no more.
+    pub const ERASED: Self = Self {
+        code: 1008,
+        reason: "account_erased",
+    };
+    /// The token was revoked while the connection signed in with it.
+    pub const REVOKED: Self = Self {
+        code: 1008,
+        reason: "session_revoked",
+    };
     /// The client does not read what it is sent.
     pub const SLOW_CONSUMER: Self = Self {
         code: 1013,

@@ -7,7 +7,7 @@ use sea_orm::{ActiveValue::Set, DatabaseTransaction, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
 use crate::clock::{self, iso};
-use crate::db::Db;
+use crate::db::{Db, Document};
 
 /// Votes shown of one match.
 const SHOWN: u64 = 50;
@@ -20,10 +20,10 @@ pub(super) struct Model {
     match_id: String,
     template: String,
     method: String,
-    options: Json,
-    votes_cast: Json,
-    result: Option<Json>,
-    distribution: Json,
+    options: Document,
+    votes_cast: Document,
+    result: Option<Document>,
+    distribution: Document,
     turnout: f32,
     eligible_count: i32,
     window_ms: i64,
@@ -71,12 +71,13 @@ fn row(vote: &VoteRecord) -> ActiveModel {
     ActiveModel {
         id: Set(vote.result.vote_id.clone()),
         match_id: Set(vote.match_id.to_string()),
-        template: Set(vote.request.template.clone()),
+        // PostgreSQL refuses a NUL in text, and one vote must not hold up what is written with it.
+        template: Set(vote.request.template.replace('\0', "\u{FFFD}")),
         method: Set(vote.request.method.clone()),
-        options: Set(json!(vote.request.options)),
-        votes_cast: Set(json!(vote.votes_cast)),
-        result: Set(Some(json!(vote.result))),
-        distribution: Set(json!(vote.result.distribution)),
+        options: Set(Document::new(&json!(vote.request.options))),
+        votes_cast: Set(Document::new(&json!(vote.votes_cast))),
+        result: Set(Some(Document::new(&json!(vote.result)))),
+        distribution: Set(Document::new(&json!(vote.result.distribution))),
         turnout: Set(vote.result.turnout as f32),
         eligible_count: Set(i32::try_from(vote.eligible).unwrap_or(i32::MAX)),
         window_ms: Set(clock::database_time(vote.request.window_ms)),

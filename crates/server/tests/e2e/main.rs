@@ -18,12 +18,15 @@ mod notifications;
 #[path = "../support/outside.rs"]
 mod outside;
 mod platform;
+mod players;
 mod playing;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod providers;
 mod recovery;
 mod reload;
+mod rest;
 mod runaways;
 mod server;
 mod sign_in;
+mod storage;

@@ -172,6 +172,12 @@ impl Server {
         panic!("the server does not stop on SIGTERM");
     }
 
+    /// Changes a setting for the next start.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     pub(crate) fn start_again(&mut self) {
         (self.process, self.url) = launch(&self.folder, &self.settings);
     }

@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::harness::{PASSWORD, Server, credentials, device};
+use crate::config::Config;
 
 fn token(signed_in: &Value) -> &str {
     signed_in["access_token"].as_str().unwrap()
@@ -127,6 +128,70 @@ async fn a_credential_can_be_revoked_and_a_guest_banned() {
         .guest(device("phone", 1))
         .await
         .refused(Code::GuestRevoked);
+}
+
+/// The operator takes another pepper and keeps the one of before: guests go over to the new one
+/// as they come, and then the old one can go.
+#[tokio::test]
+async fn guests_outlive_their_pepper() {
+    let server = Server::start().await;
+    let guest = server.guest(device("phone", 1)).await.ok();
+    let late = server.guest(device("tablet", 2)).await.ok();
+    let rotate = |config: &mut Config| {
+        let old = std::mem::replace(&mut config.guest.pepper, "q".repeat(32).into());
+        config.guest.pepper_id = "v2".into();
+        config.guest.old_peppers = [("V1".to_owned(), old)].into();
+    };
+    let rotated = server.restarted_with(rotate).await;
+    for _ in 0..2 {
+        let back = rotated.guest(device("phone", 1)).await.ok();
+        assert_eq!(back["player_id"], guest["player_id"]);
+        let verifier = &rotated.identity(&back).await.provider_metadata;
+        assert_eq!(verifier["key_id"], "v2");
+    }
+    rotated
+        .guest(device("phone", 2))
+        .await
+        .refused(Code::GuestInvalidDeviceSecret);
+    let verifier = &rotated.identity(&late).await.provider_metadata;
+    assert_eq!(verifier["key_id"], "v1");
+
+    let without = |config: &mut Config| {
+        rotate(config);
+        config.guest.old_peppers = Default::default();
+    };
+    let after = server.restarted_with(without).await;
+    let back = after.guest(device("phone", 1)).await.ok();
+    assert_eq!(back["player_id"], guest["player_id"]);
+    after
+        .guest(device("tablet", 2))
+        .await
+        .refused(Code::GuestInvalidDeviceSecret);
+}
+
+#[tokio::test]
+async fn nobody_is_let_in_uncounted() {
+    let server = Server::start().await;
+    server.accounts.check_room_for_guests().await.unwrap();
+    // What was counted a moment ago is believed.
+    server
+        .sql("ALTER TABLE player_identities RENAME TO away")
+        .await;
+    server.accounts.check_room_for_guests().await.unwrap();
+    let again = server.restarted_with(|_| {}).await;
+    let error = again.accounts.check_room_for_guests().await.unwrap_err();
+    assert_eq!(error.code, Code::GuestUnavailable);
+}
+
+/// A device whose player was erased a moment ago is a new one.
+#[tokio::test]
+async fn an_erased_guests_device_begins_anew() {
+    let server = Server::start().await;
+    let guest = server.guest(device("phone", 1)).await.ok();
+    server.sql("DELETE FROM players").await;
+    let again = server.guest(device("phone", 2)).await.ok();
+    assert_eq!(again["created"], true);
+    assert_ne!(again["player_id"], guest["player_id"]);
 }
 
 #[tokio::test]

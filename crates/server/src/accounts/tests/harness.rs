@@ -11,12 +11,12 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::accounts::entities::players;
+use crate::accounts::entities::{player_identities, players};
 use crate::accounts::{Accounts, routes, store};
 use crate::config::Config;
 use crate::db::Db;
@@ -161,6 +161,16 @@ impl Server {
     pub(super) async fn player(&self, signed_in: &Value) -> store::Player {
         let id = signed_in["player_id"].as_str().unwrap();
         store::player(self.db.read(), id).await.unwrap().unwrap()
+    }
+
+    pub(super) async fn identity(&self, signed_in: &Value) -> store::Identity {
+        let id = signed_in["player_id"].as_str().unwrap();
+        player_identities::Entity::find()
+            .filter(player_identities::Column::PlayerId.eq(id))
+            .one(self.db.read())
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     pub(super) async fn count_players(&self) -> u64 {

@@ -207,9 +207,25 @@ fn indexes() -> Vec<IndexCreateStatement> {
         unique(
             "storage_objects_key",
             "storage_objects",
-            &["collection", "key", "owner"],
+            &["owner", "collection", "key"],
         ),
         index("storage_objects_player", "storage_objects", &["player_id"]),
+        // Somebody else's object at a key, oldest first; and a collection's, newest first.
+        index(
+            "storage_objects_readable",
+            "storage_objects",
+            &["collection", "key", "read_perm", "id"],
+        ),
+        index(
+            "storage_objects_writable",
+            "storage_objects",
+            &["collection", "key", "write_perm", "id"],
+        ),
+        index(
+            "storage_objects_listed",
+            "storage_objects",
+            &["collection", "read_perm", "id"],
+        ),
         index(
             "audit_entries_actor",
             "audit_entries",

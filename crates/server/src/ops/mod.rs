@@ -1,0 +1,3 @@
+//! Operating a server: so far, the record of what was done to whom.
+
+pub mod audit;

@@ -1,0 +1,109 @@
+//! Storage: what a game keeps of its players, and for itself.
+//!
+//! - **Cloud saves** ([`saves`]): a player's own, in a few named slots. A version tells a device
+//!   that another one wrote in between.
+//! - **Objects** ([`objects`]): a value at a collection and a key, owned by a player, with
+//!   permissions for the others. This is what REST sees.
+//! - The same for scripts ([`scripts`]), past all permissions, and the game's own objects, which
+//!   belong to nobody and which REST never sees.
+//!
+//! Slots, sizes and who may do what are the original's.
+
+mod entities;
+mod objects;
+pub mod routes;
+mod saves;
+mod scripts;
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+use asobi_wire::{ApiError, Code};
+use serde_json::Value;
+
+use crate::config::StorageConfig;
+use crate::db::{Db, Document};
+use crate::edge::error::Outcome;
+use crate::text::is_key;
+
+pub use objects::{Address, Object, ObjectChange, Objects, Perm};
+pub use saves::{Save, SaveSummary};
+pub use scripts::{ListedObject, StoredValue, StoredVersion};
+
+/// Largest save or value in bytes of JSON. From the original.
+const MAX_VALUE_BYTES: usize = 256 * 1024;
+
+/// Longest collection or key in bytes.
+const MAX_KEY_BYTES: usize = 128;
+
+/// Deepest nesting of a value. Deeper ones could be written, but not read: the JSON parser stops
+/// at 128, and what comes over REST is wrapped.
+const MAX_DEPTH: usize = 100;
+
+/// Storage. Cheap to clone.
+#[derive(Clone)]
+pub struct Storage {
+    db: Db,
+    enabled: bool,
+    max_objects: u64,
+}
+
+impl Storage {
+    /// The storage of a database.
+    pub fn new(db: Db, config: &StorageConfig) -> Self {
+        Self {
+            db,
+            enabled: config.enabled,
+            max_objects: config.max_objects_per_player,
+        }
+    }
+
+    /// Whether there is any storage. Without it every verb finds nothing.
+    pub fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    fn objects_enabled(&self) -> Outcome<()> {
+        match self.enabled {
+            true => Ok(()),
+            false => Err(Code::StorageNotFound.into()),
+        }
+    }
+}
+
+/// `current_version` 0: there is nothing.
+fn conflict(code: Code, current: i32) -> ApiError {
+    ApiError::from(code).with("current_version", current)
+}
+
+/// The value as it is stored.
+fn encode(value: &Value, too_large: Code) -> Outcome<Document> {
+    if !is_flat(value, MAX_DEPTH) {
+        return Err(ApiError::from(too_large).with("max_depth", MAX_DEPTH));
+    }
+    let document = Document::new(value);
+    match document.size() <= MAX_VALUE_BYTES {
+        true => Ok(document),
+        false => Err(ApiError::from(too_large).with("max_bytes", MAX_VALUE_BYTES)),
+    }
+}
+
+/// Whether a value nests no deeper than `levels`.
+fn is_flat(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| is_flat(item, levels - 1)),
+        Value::Object(fields) => {
+            levels > 0 && fields.values().all(|item| is_flat(item, levels - 1))
+        }
+        _ => true,
+    }
+}
+
+/// A collection or a key.
+fn check_key(text: &str) -> Outcome<()> {
+    match is_key(text, MAX_KEY_BYTES) {
+        true => Ok(()),
+        false => Err(Code::StorageInvalidKey.into()),
+    }
+}
