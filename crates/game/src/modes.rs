@@ -64,4 +64,6 @@ pub struct ChatRules {
     /// Channels, or prefixes that end in `:` or `*`, and the seconds between two messages of one
     /// player there.
     pub slow_mode: Vec<(String, u64)>,
+    /// Whether the game looks at messages before they go out (`chat_filter`).
+    pub filtered: bool,
 }

@@ -21,6 +21,11 @@ pub type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
 pub trait Services: Send + Sync {
     /// Carries out a request. Called on a simulation thread: the work is done elsewhere.
     fn ask(&self, request: Request) -> Answering;
+
+    /// Whether there is a storage to ask for.
+    fn has_storage(&self) -> bool {
+        true
+    }
 }
 
 /// Something a game asks.

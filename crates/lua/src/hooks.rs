@@ -22,6 +22,8 @@ use crate::source::{ScriptSet, ScriptSource};
 
 /// Where a game keeps its hooks.
 pub(crate) const HOOKS: &str = "hooks.lua";
+/// The function that looks at messages.
+pub(crate) const CHAT_FILTER: &str = "chat_filter";
 /// Characters of a refusal's reason.
 const REASON_CHARS: usize = 200;
 
@@ -71,17 +73,15 @@ impl Hooks {
         let Some(script) = &self.script else {
             return Filtered::Pass;
         };
-        if script.vm.callback("chat_filter").is_none() {
+        if script.vm.callback(CHAT_FILTER).is_none() {
             return Filtered::Pass;
         }
         let budget = Duration::from_millis(self.settings.hook_budget_ms);
-        let called = script
-            .vm
-            .call("chat_filter", budget, (channel, sender, text));
+        let called = script.vm.call(CHAT_FILTER, budget, (channel, sender, text));
         match called.and_then(read_verdict) {
             Ok(verdict) => verdict,
             Err(failure) => {
-                let fault = failure.into_fault("chat_filter", &script.path, None);
+                let fault = failure.into_fault(CHAT_FILTER, &script.path, None);
                 self.report(fault);
                 Filtered::Refuse(Some("filter_failed".into()))
             }
@@ -127,7 +127,7 @@ impl Hooks {
         }
         let load = || {
             let vm = Vm::new(set.clone(), path, 0, self.settings.memory_limit_bytes)?;
-            api::install(vm.lua(), &self.context).map_err(|e| Failure::from_error(&e))?;
+            api::install(vm.lua(), &self.context, true).map_err(|e| Failure::from_error(&e))?;
             vm.run_main(Duration::from_millis(self.settings.init_budget_ms))?;
             Ok(vm)
         };

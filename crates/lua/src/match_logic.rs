@@ -116,7 +116,8 @@ impl LuaMatch {
         let context = Rc::new(Context::default());
         let load = || {
             let vm = Vm::new(set, script, setup.seed, settings.memory_limit_bytes)?;
-            api::install(vm.lua(), &context).map_err(|e| Failure::from_error(&e))?;
+            api::install(vm.lua(), &context, services.has_storage())
+                .map_err(|e| Failure::from_error(&e))?;
             vm.run_main(Duration::from_millis(settings.init_budget_ms))?;
             let state = vm
                 .lua()

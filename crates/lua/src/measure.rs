@@ -373,7 +373,7 @@ fn measure_arena() {
 fn measure_spatial() {
     let vm = vm();
     let context = crate::context::Context::default();
-    crate::api::install(vm.lua(), &context.into()).unwrap();
+    crate::api::install(vm.lua(), &context.into(), true).unwrap();
     let code = "entities = {} for i = 1, 200 do entities['e' .. i] = { x = i * 7 % 500, y = i * 13 % 500, type = 'a' } end
         local spatial, sqrt = game.spatial, math.sqrt
         function own() local hits = {} for id, e in pairs(entities) do

@@ -17,7 +17,7 @@ use mlua::Value;
 use crate::context::Context;
 use crate::fault::Failure;
 use crate::globals::{Declared, resolve};
-use crate::hooks::HOOKS;
+use crate::hooks::{CHAT_FILTER, HOOKS};
 use crate::sandbox::Vm;
 use crate::settings::LuaSettings;
 use crate::source::ScriptSet;
@@ -63,6 +63,7 @@ pub fn load_manifest(
         && let Some((vm, _)) = loader.probe(HOOKS, Kind::Match)
     {
         loader.chat(&vm, HOOKS);
+        loader.loaded.game.chat.filtered = vm.callback(CHAT_FILTER).is_some();
     }
     if loader.errors.is_empty() {
         Ok(loader.loaded)
@@ -164,6 +165,9 @@ impl Loader<'_> {
             .map(str::to_owned);
         self.loaded.warnings.extend(declared.warnings);
         self.chat(vm, script);
+        if self.set.get(HOOKS).is_none() {
+            self.loaded.game.chat.filtered = vm.callback(CHAT_FILTER).is_some();
+        }
     }
 
     /// What a script says about chat, added to what others said.
@@ -301,7 +305,8 @@ fn probe(
 ) -> Result<(Vm, Vec<Value>), Failure> {
     let vm = Vm::new(set.clone(), script, 0, settings.memory_limit_bytes)?;
     if kind == Kind::Match {
-        api::install(vm.lua(), &Context::inert().into()).map_err(|e| Failure::from_error(&e))?;
+        api::install(vm.lua(), &Context::inert().into(), true)
+            .map_err(|e| Failure::from_error(&e))?;
     }
     let values = vm.run_main(Duration::from_millis(settings.init_budget_ms))?;
     Ok((vm, values.into_iter().collect()))

@@ -18,7 +18,8 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::edge::guard::Limits;
 use crate::edge::router::router;
-use crate::game::Game;
+use crate::game::answers::Answers;
+use crate::game::{Game, Surroundings};
 use crate::matches::Matches;
 use crate::matches::host::Host;
 use crate::matchmaking::Matchmaking;
@@ -86,8 +87,6 @@ impl App {
         let accounts = Accounts::open(db.clone(), &config).await?;
         let bus = Bus::default();
         let notifications = Notifications::new(&config.notifications, db.clone(), bus.clone());
-        let game = Game::load(&config, game_dir)?;
-        check_guests(&config, &game)?;
         let directory = Directory::default();
         let social = Social::new(
             &config.social,
@@ -103,7 +102,16 @@ impl App {
             accounts.clone(),
             social.clone(),
         );
-        let host = Host::new(bus.clone(), directory, config.lua.clone());
+        let storage = Storage::new(db.clone(), &config.storage);
+        let around = Surroundings {
+            services: Arc::new(Answers::new(storage.clone(), notifications.clone())),
+            chat: chat.clone(),
+            accounts: accounts.clone(),
+            bus: bus.clone(),
+        };
+        let game = Game::load(&config, game_dir, around)?;
+        check_guests(&config, &game)?;
+        let host = Host::new(bus.clone(), directory, chat.clone(), config.lua.clone());
         let matches = Matches::start(&config, game.clone(), host, db.clone())?;
         let matchmaking = Matchmaking::start(
             &config.matchmaker,
@@ -111,12 +119,7 @@ impl App {
             bus.clone(),
             matches.clone(),
         );
-        game.tell(&accounts);
-        let watcher = config
-            .lua
-            .reload
-            .then(|| game.watch(accounts.clone(), bus.clone()))
-            .transpose()?;
+        let watcher = config.lua.reload.then(|| game.watch()).transpose()?;
         matches.restore().await?;
         let host = config.server.host.as_str();
         let listener = TcpListener::bind((host, config.server.port)).await;
@@ -138,7 +141,7 @@ impl App {
             social,
             chat,
             notifications,
-            storage: Storage::new(db.clone(), &config.storage),
+            storage,
             players,
             config,
             db,

@@ -28,8 +28,8 @@ const META_BYTES: usize = 2048;
 /// Bytes of a broadcast or a message to one player.
 const MESSAGE_BYTES: usize = asobi_wire::MAX_BROADCAST_BYTES;
 
-/// Gives the VM its `game`.
-pub(crate) fn install(lua: &Lua, context: &Rc<Context>) -> mlua::Result<()> {
+/// Gives the VM its `game`; `game.storage` only where there is one.
+pub(crate) fn install(lua: &Lua, context: &Rc<Context>, storage: bool) -> mlua::Result<()> {
     let game = lua.create_table()?;
     game.raw_set(
         "id",
@@ -49,15 +49,23 @@ pub(crate) fn install(lua: &Lua, context: &Rc<Context>) -> mlua::Result<()> {
     let chat = lua.create_table()?;
     effect(lua, &chat, "send", context, say)?;
     game.raw_set("chat", chat)?;
-    install_waiting(lua, &game, context)?;
+    install_waiting(lua, &game, context, storage)?;
     lua.globals().raw_set("game", game)
 }
 
-fn install_waiting(lua: &Lua, game: &Table, context: &Rc<Context>) -> mlua::Result<()> {
+fn install_waiting(
+    lua: &Lua,
+    game: &Table,
+    context: &Rc<Context>,
+    has_storage: bool,
+) -> mlua::Result<()> {
     let waiting = waiting::install(lua)?;
     let add = |table: &Table, name, read| waiting::add(lua, &waiting, table, name, context, read);
     add(game, "notify", notify::one)?;
     add(game, "notify_many", notify::many)?;
+    if !has_storage {
+        return Ok(());
+    }
     let storage = lua.create_table()?;
     add(&storage, "get", storage::get)?;
     add(&storage, "read", storage::read)?;

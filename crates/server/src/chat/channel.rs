@@ -94,6 +94,11 @@ pub fn of_match(id: &MatchId) -> String {
     format!("match:{id}")
 }
 
+/// The channel of a group's members.
+pub fn of_group(id: &str) -> String {
+    format!("room:{id}")
+}
+
 /// Whether a game may call a global channel so: 1 to 64 letters, digits, `_`, `.`, `-`.
 pub fn is_global_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);

@@ -44,7 +44,7 @@ use crate::social::Social;
 use crate::text::{is_id, is_key};
 
 use self::channel::{Channel, Kind};
-use self::content::{Filter, MessageFilter, Place};
+use self::content::{Filter, Place};
 use self::frames::Said;
 use self::mail::Mail;
 use self::membership::{Members, Membership, Pair, partner};
@@ -53,6 +53,7 @@ use self::slow_mode::SlowMode;
 use self::store::Message;
 use self::writer::Writer;
 
+pub use self::content::{MessageFilter, Verdict};
 pub use self::writer::Receipt;
 
 /// Longest name a game may speak in, in bytes.

@@ -1,6 +1,8 @@
 //! The game that is served: its folder of scripts, the modes they declare, and their reload.
 
+pub mod answers;
 pub mod faults;
+mod hooks;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,13 +10,16 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use asobi_game::logic::{LogicFactory, ScriptFault};
-use asobi_game::modes::Mode;
+use asobi_game::modes::{ChatRules, Mode};
+use asobi_game::services::Services;
 use asobi_lua::{
     LoadedManifest, LuaFactory, LuaSettings, ScriptSet, ScriptSource, ScriptWatcher, load_manifest,
 };
 use parking_lot::RwLock;
 
+use self::hooks::HookThread;
 use crate::accounts::Accounts;
+use crate::chat::{Chat, MessageFilter};
 use crate::cluster::Bus;
 use crate::config::{Config, LuaConfig};
 
@@ -29,6 +34,20 @@ struct Shared {
     budgets: LuaSettings,
     lua: LuaConfig,
     declared: RwLock<Declared>,
+    around: Surroundings,
+    hooks: Arc<HookThread>,
+}
+
+/// What a game speaks to.
+pub struct Surroundings {
+    /// Answers what scripts ask.
+    pub services: Arc<dyn Services>,
+    /// Takes what the game declares about chat.
+    pub chat: Chat,
+    /// Takes what the game declares about sign-in.
+    pub accounts: Accounts,
+    /// Delivers script errors to developers.
+    pub bus: Bus,
 }
 
 /// What the game declares.
@@ -39,11 +58,12 @@ struct Declared {
     scripts: BTreeMap<String, String>,
     guest_auth: bool,
     registration: Option<String>,
+    chat: ChatRules,
 }
 
 impl Game {
     /// Reads the game folder and what it declares.
-    pub fn load(config: &Config, dir: &Path) -> anyhow::Result<Self> {
+    pub fn load(config: &Config, dir: &Path, around: Surroundings) -> anyhow::Result<Self> {
         let source = ScriptSource::open(dir)?;
         let manifest = load_manifest(&source.current(), &config.budgets).map_err(|faults| {
             let all: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
@@ -54,15 +74,26 @@ impl Game {
             )
         })?;
         report_warnings(&manifest);
+        let (budgets, lua, bus) = (
+            config.budgets.clone(),
+            config.lua.clone(),
+            around.bus.clone(),
+        );
+        let hooks = HookThread::start(source.clone(), budgets.clone(), lua.clone(), bus)
+            .context("cannot start the hooks' thread")?;
         let shared = Shared {
             source,
-            budgets: config.budgets.clone(),
-            lua: config.lua.clone(),
+            budgets,
+            lua,
             declared: RwLock::new(Declared::from(manifest)),
+            around,
+            hooks: Arc::new(hooks),
         };
-        Ok(Self {
+        let game = Self {
             shared: Arc::new(shared),
-        })
+        };
+        game.tell();
+        Ok(game)
     }
 
     /// Whether the game offers play without an account.
@@ -94,35 +125,38 @@ impl Game {
             .get(mode)
             .cloned()
             .unwrap_or_default();
-        Arc::new(LuaFactory::new(
-            self.shared.source.clone(),
-            script,
-            self.shared.budgets.clone(),
-        ))
+        let (source, budgets) = (self.shared.source.clone(), self.shared.budgets.clone());
+        let factory = LuaFactory::new(source, script, budgets);
+        Arc::new(factory.with_services(self.shared.around.services.clone()))
     }
 
-    /// Tells sign-in what the game declares about it.
-    pub fn tell(&self, accounts: &Accounts) {
+    /// Tells sign-in and chat what the game declares about them.
+    fn tell(&self) {
         let declared = self.shared.declared.read();
+        let Surroundings { accounts, chat, .. } = &self.shared.around;
         accounts.set_game(declared.guest_auth, declared.registration.clone());
+        let rules = &declared.chat;
+        chat.set_game(rules.globals.clone(), rules.slow_mode.clone());
+        let filter = || self.shared.hooks.clone() as Arc<dyn MessageFilter>;
+        chat.set_filter(rules.filtered.then(filter));
     }
 
     /// Follows the game folder for as long as the answer lives: running matches take up changed
     /// scripts at their next tick by themselves; this keeps the modes current and tells
     /// everyone connected, in dev, about scripts that do not load.
-    pub fn watch(&self, accounts: Accounts, bus: Bus) -> anyhow::Result<ScriptWatcher> {
+    pub fn watch(&self) -> anyhow::Result<ScriptWatcher> {
         let game = self.clone();
         let changed = move |scripts: &Arc<ScriptSet>| {
-            game.reload(scripts, &bus);
-            game.tell(&accounts);
+            game.reload(scripts);
+            game.tell();
         };
         let (source, budgets) = (self.shared.source.clone(), self.shared.budgets.clone());
         ScriptWatcher::start(source, budgets, changed).context("cannot watch the game folder")
     }
 
-    fn reload(&self, scripts: &Arc<ScriptSet>, bus: &Bus) {
+    fn reload(&self, scripts: &Arc<ScriptSet>) {
         if !scripts.faults().is_empty() {
-            return self.report(scripts.faults(), bus);
+            return self.report(scripts.faults());
         }
         match load_manifest(scripts, &self.shared.budgets) {
             Ok(manifest) => {
@@ -130,16 +164,16 @@ impl Game {
                 report_warnings(&manifest);
                 *self.shared.declared.write() = Declared::from(manifest);
             }
-            Err(faults) => self.report(&faults, bus),
+            Err(faults) => self.report(&faults),
         }
     }
 
-    fn report(&self, faults: &[ScriptFault], bus: &Bus) {
+    fn report(&self, faults: &[ScriptFault]) {
         for fault in faults {
             faults::log("", None, fault);
             if self.shared.lua.dev_errors {
                 for frame in faults::frames(fault, self.shared.lua.legacy_game_frames) {
-                    bus.event_to_everyone(frame);
+                    self.shared.around.bus.event_to_everyone(frame);
                 }
             }
         }
@@ -166,6 +200,7 @@ impl From<LoadedManifest> for Declared {
             names,
             guest_auth: manifest.game.guest_auth,
             registration: manifest.game.registration,
+            chat: manifest.game.chat,
             scripts: manifest.scripts,
         }
     }

@@ -10,6 +10,7 @@ use asobi_game::matches::{MatchHandle, SavedMatch};
 use asobi_game::{MatchId, PlayerId};
 use parking_lot::Mutex;
 
+use crate::chat::Chat;
 use crate::chat::channel;
 use crate::cluster::{Bus, Directory};
 use crate::config::LuaConfig;
@@ -24,6 +25,7 @@ const FAULT_PUSH_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Host {
     bus: Bus,
     directory: Directory,
+    chat: Chat,
     store: Option<Store>,
     lua: LuaConfig,
     pushed: Mutex<HashMap<MatchId, Instant>>,
@@ -31,10 +33,11 @@ pub struct Host {
 
 impl Host {
     /// A host that delivers over `bus`; `lua` says whether players see script errors.
-    pub fn new(bus: Bus, directory: Directory, lua: LuaConfig) -> Self {
+    pub fn new(bus: Bus, directory: Directory, chat: Chat, lua: LuaConfig) -> Self {
         Self {
             bus,
             directory,
+            chat,
             store: None,
             lua,
             pushed: Mutex::default(),
@@ -115,7 +118,13 @@ impl MatchHost for Host {
         self.store().forget(match_id.clone());
     }
 
-    fn chat(&self, _channel: String, _sender: String, _content: String) {}
+    fn chat(&self, channel: String, sender: String, content: String) {
+        if let Err(error) = self.chat.say(&channel, &sender, &content) {
+            // The script was told that it is on its way; a game that talks each tick would fill
+            // the log.
+            tracing::debug!(target: "script", %error, "game.chat.send");
+        }
+    }
 
     fn script_fault(&self, origin: &Origin, fault: &ScriptFault, players: &[PlayerId]) {
         faults::log(&origin.mode, Some(&origin.match_id), fault);

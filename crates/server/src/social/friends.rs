@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::store::{self, Row, status};
 use super::{Seen, Social};
 use crate::accounts::people::{self, Person};
+use crate::chat::channel;
 use crate::clock::{db_now, iso};
 use crate::edge::error::{Outcome, database};
 use crate::edge::fields::Fields;
@@ -257,6 +258,10 @@ impl Social {
             _ => (reject(&tx, &pair).await?, Vec::new()),
         };
         tx.commit().await.map_err(database)?;
+        if is_block {
+            let channel = channel::between(player.as_str(), friend);
+            self.bus.close_channel(&channel);
+        }
         self.notifications.push(told).await;
         Ok(self.shown(row, pair))
     }

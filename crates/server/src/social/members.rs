@@ -11,6 +11,7 @@ use super::group_store::{self as store, Group, Invite, Member};
 use super::groups::{acting_member, lock_group};
 use super::roles::Role;
 use super::{Seen, Social, lock_caller};
+use crate::chat::channel;
 use crate::clock::iso;
 use crate::edge::error::{Outcome, database};
 use crate::notifications::{self, Notice, Notification};
@@ -115,6 +116,7 @@ impl Social {
             Err(error) => return Err(error),
         };
         tx.commit().await.map_err(database)?;
+        self.bus.drop_member(&channel::of_group(id), player);
         self.notifications.push(told).await;
         Ok(())
     }
@@ -172,7 +174,10 @@ impl Social {
             return Err(Code::Forbidden.into());
         }
         store::delete_member(&tx, &member).await.map_err(database)?;
-        tx.commit().await.map_err(database)
+        tx.commit().await.map_err(database)?;
+        let kicked = PlayerId::from(member.player_id);
+        self.bus.drop_member(&channel::of_group(id), &kicked);
+        Ok(())
     }
 }
 

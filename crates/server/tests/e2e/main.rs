@@ -27,6 +27,7 @@ mod recovery;
 mod reload;
 mod rest;
 mod runaways;
+mod scripts;
 mod server;
 mod sign_in;
 mod storage;
