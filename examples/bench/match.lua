@@ -10,6 +10,7 @@
 -- one that counted, so the time from sending an input to seeing its effect can be measured.
 
 mode = "bench"
+chat = { global = { "bench" } }
 match_size = 10
 max_players = 10
 strategy = "fill"

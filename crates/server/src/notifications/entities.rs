@@ -17,6 +17,7 @@ pub struct Model {
     pub content: Json,
     pub read: bool,
     pub sent_at: i64,
+    pub about_id: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -64,6 +64,7 @@ pub struct Notice {
     kind: String,
     subject: String,
     content: Value,
+    about: Option<PlayerId>,
 }
 
 /// A notification as its player sees it.
@@ -109,6 +110,16 @@ impl Notice {
             kind: kind.to_owned(),
             subject: subject.to_owned(),
             content,
+            about: None,
+        }
+    }
+
+    /// Names the player whose name the content holds: erased, they take the notification along.
+    #[must_use]
+    pub(crate) fn about(self, player: &str) -> Self {
+        Self {
+            about: Some(player.into()),
+            ..self
         }
     }
 
@@ -127,6 +138,7 @@ impl Notice {
             kind: kind.to_owned(),
             subject: subject.to_owned(),
             content,
+            about: None,
         })
     }
 }

@@ -141,11 +141,12 @@ const NOT_OF_PLAYERS: [&str; 5] = [
 ];
 
 /// What keeps a bare id of somebody who is gone.
-const KEEPS_IDS: [&str; 5] = [
+const KEEPS_IDS: [&str; 6] = [
     "audit_entries.actor_id",
     "audit_entries.target_id",
     "group_invites.invited_by",
     "match_records.players",
+    "notifications.content",
     "votes.votes_cast",
 ];
 

@@ -357,9 +357,8 @@ async fn tell(
 ) -> Outcome<Vec<Notification>> {
     let content = json!({ "from_player_id": pair.me.id, "from_username": pair.me.username });
     let to = [PlayerId::from(pair.other.id.as_str())];
-    notifications::add(tx, &to, &Notice::new(kind, subject, content))
-        .await
-        .map_err(database)
+    let notice = Notice::new(kind, subject, content).about(&pair.me.id);
+    notifications::add(tx, &to, &notice).await.map_err(database)
 }
 
 /// With a player there is not, there is nothing either.

@@ -157,6 +157,7 @@ impl Social {
             "from_player_id": caller.id, "from_username": caller.username,
         });
         let notice = Notice::new(REQUESTED, "Request to join a group", content);
+        let notice = notice.about(&caller.id);
         let staff = staff(&tx, group).await?;
         let told = notifications::add(&tx, &staff, &notice).await;
         let told = told.map_err(database)?;

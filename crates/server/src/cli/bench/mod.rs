@@ -3,7 +3,8 @@
 //! The load comes from one thread with a runtime of its own (`load`), so that
 //! `taskset -c 0 asobi serve ...` and `taskset -c 1 asobi bench ...` share no core. What the
 //! server spends is read from `/proc` (`process`, `window`), never guessed from latency. One file
-//! for each measurement: `heartbeat`, `idle`, `matches`, `chat`; `echo` is the bare server to compare with.
+//! for each measurement: `heartbeat`, `idle`, `matches`, `chat`, `rest`, `logins`; `echo` is the bare
+//! server to compare with.
 
 mod chat;
 mod echo;
@@ -11,10 +12,12 @@ mod guests;
 mod heartbeat;
 mod idle;
 mod load;
+mod logins;
 mod matches;
 mod players;
 mod process;
 mod report;
+mod rest;
 mod samples;
 mod target;
 mod window;
@@ -56,6 +59,12 @@ enum What {
     /// One speaker and a channel full of members: CPU per message and per delivery.
     #[command(after_help = HELP)]
     Chat(chat::ChatArgs),
+    /// Reads over REST by many players: latency, CPU per request.
+    #[command(after_help = HELP)]
+    Rest(rest::RestArgs),
+    /// Many logins with passwords at once: how long the last one waits.
+    #[command(after_help = HELP)]
+    Logins(logins::LoginArgs),
     /// Run a bare WebSocket echo on axum, the least any server on it can cost.
     EchoServer(echo::EchoArgs),
 }
@@ -85,6 +94,18 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<()> {
         What::Chat(args) => {
             let json = args.target.json;
             load::on_own_thread(move || chat::run(args))
+                .await?
+                .print(json)
+        }
+        What::Rest(args) => {
+            let json = args.target.json;
+            load::on_own_thread(move || rest::run(args))
+                .await?
+                .print(json)
+        }
+        What::Logins(args) => {
+            let json = args.target.json;
+            load::on_own_thread(move || logins::run(args))
                 .await?
                 .print(json)
         }
