@@ -42,7 +42,7 @@ pub struct Object {
     /// Whose it is.
     player_id: Option<String>,
     /// Any JSON.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     value: Document,
     /// 1 at first, one more each time it is written.
     version: i32,

@@ -27,7 +27,7 @@ pub struct Save {
     player_id: String,
     slot: String,
     /// Any JSON.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     data: Document,
     /// 1 at first, one more each time it is written.
     version: i32,
