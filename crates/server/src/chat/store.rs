@@ -8,6 +8,7 @@ use sea_orm::{
 };
 
 use super::entities::chat_messages::{ActiveModel, Column, Entity};
+use crate::db::in_list;
 
 pub(super) use super::entities::chat_messages::Model as Message;
 
@@ -57,7 +58,7 @@ pub(super) async fn with_mail(
         .select_only()
         .column(Column::RecipientId)
         .distinct()
-        .filter(Column::RecipientId.is_in(players.iter().map(PlayerId::as_str)))
+        .filter(Column::RecipientId.is_in(in_list(players.iter().map(PlayerId::as_str))))
         .filter(Column::DeliveredAt.is_null())
         .into_tuple()
         .all(db)
@@ -87,7 +88,7 @@ pub(super) async fn mark(tx: &DatabaseTransaction, ids: &[String], now: i64) -> 
     for ids in ids.chunks(ROWS) {
         Entity::update_many()
             .col_expr(Column::DeliveredAt, Expr::value(now))
-            .filter(Column::Id.is_in(ids))
+            .filter(Column::Id.is_in(in_list(ids)))
             .exec(tx)
             .await?;
     }

@@ -127,6 +127,16 @@ pub async fn hold(tx: &DatabaseTransaction, name: &str) -> Result<(), DbErr> {
     Ok(())
 }
 
+/// A list for `IN (...)`, its last value repeated up to the next power of two. Connections keep
+/// the statements they have prepared; one for each length there may be would fill their memory.
+pub fn in_list<T: Clone>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut list: Vec<T> = values.into_iter().collect();
+    if let Some(last) = list.last().cloned() {
+        list.resize(list.len().next_power_of_two(), last);
+    }
+    list
+}
+
 /// Whether a statement failed because what a row refers to is not there (any more).
 pub fn is_orphan(error: &DbErr) -> bool {
     matches!(

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 
 use crate::clock;
-use crate::db::{Db, Document};
+use crate::db::{Db, Document, in_list};
 use crate::edge::error::{Outcome, database};
 use crate::edge::params::Limit;
 use crate::votes;
@@ -177,7 +177,7 @@ impl Store {
             write_snapshots(&transaction, batch.snapshots.values()).await?;
         }
         if !batch.gone.is_empty() {
-            let gone = batch.gone.iter().map(MatchId::as_str);
+            let gone = in_list(batch.gone.iter().map(MatchId::as_str));
             let old =
                 snapshots::Entity::delete_many().filter(snapshots::Column::MatchId.is_in(gone));
             old.exec(&transaction).await?;

@@ -8,6 +8,7 @@ use sea_orm::{
 };
 
 use super::entities::players::{Column, Entity};
+use crate::db::in_list;
 
 type Result<T> = std::result::Result<T, DbErr>;
 
@@ -21,7 +22,7 @@ pub(super) async fn last_seen(
     players: &[&str],
 ) -> Result<HashMap<String, Option<i64>>> {
     let rows = Entity::find()
-        .filter(Column::Id.is_in(players.iter().copied()))
+        .filter(Column::Id.is_in(in_list(players.iter().copied())))
         .all(db)
         .await?;
     Ok(rows
@@ -39,14 +40,14 @@ pub(super) async fn seen(tx: &DatabaseTransaction, players: &[&str], now: i64) -
         let free: Vec<String> = Entity::find()
             .select_only()
             .column(Column::Id)
-            .filter(Column::Id.is_in(players.iter().copied()))
+            .filter(Column::Id.is_in(in_list(players.iter().copied())))
             .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
             .into_tuple()
             .all(tx)
             .await?;
         Entity::update_many()
             .col_expr(Column::LastSeenAt, Expr::value(now))
-            .filter(Column::Id.is_in(free))
+            .filter(Column::Id.is_in(in_list(free)))
             .exec(tx)
             .await?;
     }

@@ -10,6 +10,7 @@ use sea_orm::{
 use super::entities::friendships::{ActiveModel, Column, Entity};
 use super::friends::Filter;
 use crate::clock::db_now;
+use crate::db::in_list;
 use crate::text::new_id;
 
 pub(super) use super::entities::friendships::Model as Row;
@@ -34,7 +35,7 @@ pub(super) async fn is_blocked(db: &impl ConnectionTrait, by: &str, other: &str)
 
 /// The accepted friendships of several players.
 pub(super) async fn accepted(db: &impl ConnectionTrait, players: &[PlayerId]) -> Result<Vec<Row>> {
-    let ids = || players.iter().map(PlayerId::as_str);
+    let ids = || in_list(players.iter().map(PlayerId::as_str));
     Entity::find()
         .filter(Column::Status.eq(status::ACCEPTED))
         .filter(
