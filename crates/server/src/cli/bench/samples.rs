@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// Samples in nanoseconds, each up to four seconds: what is longer counts as that.
+/// Samples in nanoseconds.
 #[derive(Debug, Default)]
-pub(super) struct Samples(Vec<u32>);
+pub(super) struct Samples(Vec<u64>);
 
 impl Samples {
     pub(super) fn push(&mut self, sample: Duration) {
         self.0
-            .push(u32::try_from(sample.as_nanos()).unwrap_or(u32::MAX));
+            .push(u64::try_from(sample.as_nanos()).unwrap_or(u64::MAX));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -25,7 +25,7 @@ impl Samples {
 
 /// Samples in order.
 #[derive(Debug)]
-pub(super) struct Sorted(Vec<u32>);
+pub(super) struct Sorted(Vec<u64>);
 
 impl Sorted {
     /// The smallest sample that `percent` of all are at most, in milliseconds; 0 without
@@ -33,7 +33,7 @@ impl Sorted {
     pub(super) fn percentile_ms(&self, percent: f64) -> f64 {
         let rank = (percent / 100.0 * self.0.len() as f64).ceil() as usize;
         let sample = self.0.get(rank.saturating_sub(1)).copied().unwrap_or(0);
-        f64::from(sample) / 1e6
+        sample as f64 / 1e6
     }
 }
 
