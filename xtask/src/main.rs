@@ -15,18 +15,19 @@ use server::Server;
 
 type Outcome<T = ()> = Result<T, String>;
 
-const USAGE: &str = "cargo xtask test [--quick]
+const USAGE: &str = "cargo xtask test [--quick | --postgres]
 
   Formats, lints and tests everything: Rust on SQLite and on PostgreSQL, the REST API with made-up
   requests, the JavaScript SDK against a real server, and the arena in a real browser. Installs
   PostgreSQL, Python, Node.js and Chromium (apt-get, as root) where they are missing. --quick is
-  Rust on SQLite alone.";
+  Rust on SQLite alone, --postgres the server's tests on PostgreSQL.";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["test"] => test(true),
         ["test", "--quick"] => test(false),
+        ["test", "--postgres"] => postgres(),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
