@@ -87,6 +87,69 @@ export class Auth extends Emitter {
   }
 
   /**
+   * Signs in whom a provider vouches for, and makes an account the first time. Fails with
+   * `auth.unsupported_provider` for one the server is not set up for, `auth.provider_rejected`
+   * (`details.reason`).
+   * @param {string} provider e.g. `google`, `apple`, `discord`, `steam`
+   * @param {string} token what the provider gave this client: an ID token, or a Steam ticket in hex
+   */
+  oauth(provider, token) {
+    return this.#signIn("/auth/oauth", { provider, token });
+  }
+
+  /**
+   * Lets the player sign in through one more provider; linking it again is harmless. A guest is
+   * one no longer, and their device still signs them in. Fails as {@link Auth.oauth}, and with
+   * `auth.provider_already_linked` when it is another player's.
+   * @param {string} provider
+   * @param {string} token
+   * @returns {Promise<{provider: string, provider_uid: string, linked: boolean}>}
+   */
+  async link(provider, token) {
+    const linked = await this.#rest.post("/auth/link", { provider, token });
+    const session = this.#session;
+    if (session?.guest) {
+      // The same object: a refresh under way knows by it that nobody else has signed in.
+      session.guest = false;
+      this.#set(session);
+    }
+    return linked;
+  }
+
+  /**
+   * Takes a provider off the account. Fails with `auth.identity_not_found`, and with
+   * `auth.last_auth_method` when there would be no way left to sign in.
+   * @param {string} provider
+   * @returns {Promise<void>}
+   */
+  async unlink(provider) {
+    await this.#rest.delete("/auth/unlink", { query: { provider } });
+  }
+
+  /**
+   * Erases the account that is signed in and everything of it, for good. One that has a password
+   * needs it: `missing_field` without it, `player.confirmation_failed` for a wrong one. Then
+   * nothing was deleted.
+   * @param {string} [password]
+   * @returns {Promise<void>}
+   */
+  async erase(password) {
+    const { playerId } = this;
+    const device = this.#device;
+    const guest = this.#session?.guest;
+    // Whatever else is refused meanwhile must not come back as a new guest.
+    this.#device = null;
+    try {
+      await this.#rest.post("/players/me/erase", { password });
+    } catch (error) {
+      this.#device = device;
+      throw error;
+    }
+    if (guest) clearDevice(this.#store, this.#slot);
+    if (this.playerId === playerId) this.#set(null);
+  }
+
+  /**
    * Makes the guest who is signed in a real account. Progress stays; the device pair is dead
    * afterwards and forgotten.
    * @param {string} username
@@ -201,7 +264,7 @@ export class Auth extends Emitter {
   async #signIn(path, body) {
     const answer = await this.#rest.request("POST", path, { body, auth: false });
     this.#device = null;
-    return this.#accept(answer, path === "/auth/guest");
+    return this.#accept(answer, answer?.guest === true);
   }
 
   /**

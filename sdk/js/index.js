@@ -11,21 +11,39 @@
  */
 
 import { Auth } from "./auth.js";
+import { Chat } from "./chat.js";
 import { defaultStore } from "./device.js";
+import { DirectMessages } from "./directMessages.js";
+import { Friends } from "./friends.js";
+import { Groups } from "./groups.js";
 import { Match } from "./match.js";
 import { Matchmaker } from "./matchmaker.js";
+import { Notifications } from "./notifications.js";
+import { Players } from "./players.js";
+import { Presence } from "./presence.js";
 import { Rest } from "./rest.js";
+import { Saves } from "./saves.js";
 import { Socket } from "./socket.js";
+import { Storage } from "./storage.js";
 import { Votes } from "./votes.js";
 
 export { Auth, SESSION_KEY } from "./auth.js";
+export { Chat } from "./chat.js";
 export { clearDevice, DEVICE_KEY, defaultStore, generateDevice, loadDevice, loadOrCreateDevice, MemoryStore } from "./device.js";
+export { DirectMessages } from "./directMessages.js";
 export { Emitter } from "./emitter.js";
 export { AsobiError } from "./errors.js";
+export { Friends } from "./friends.js";
+export { Groups } from "./groups.js";
 export { Match } from "./match.js";
 export { Matchmaker } from "./matchmaker.js";
+export { Notifications } from "./notifications.js";
+export { Players } from "./players.js";
+export { Presence } from "./presence.js";
 export { Rest } from "./rest.js";
+export { Saves } from "./saves.js";
 export { Socket } from "./socket.js";
+export { Storage } from "./storage.js";
 export { Votes } from "./votes.js";
 
 /**
@@ -65,6 +83,15 @@ export class AsobiClient {
     this.matchmaker = new Matchmaker(this.socket);
     this.match = new Match(this.socket, options);
     this.votes = new Votes(this.socket);
+    this.players = new Players(this.rest);
+    this.friends = new Friends(this.rest);
+    this.groups = new Groups(this.rest, this.auth);
+    this.notifications = new Notifications(this.socket, this.rest);
+    this.presence = new Presence(this.socket, this.rest);
+    this.chat = new Chat(this.socket, this.rest);
+    this.directMessages = new DirectMessages(this.socket, this.rest, this.auth);
+    this.saves = new Saves(this.rest);
+    this.storage = new Storage(this.rest);
   }
 
   /** Ends the connection. Who is signed in stays so. */

@@ -10,6 +10,11 @@ import { AsobiError } from "./errors.js";
  * }} RestOptions
  *   `auth: false` sends no token, `token` sends that one and no other; `timeout` is in
  *   milliseconds.
+ *
+ * A part of a list.
+ * @typedef {{limit?: number, before?: string}} Page
+ *   `limit`: most rows, 1 to 200 (50); `before`: only rows older than this id, the last (of
+ *   messages the first) of the page before.
  */
 
 /**
@@ -72,7 +77,9 @@ export class Rest {
     try {
       return await this.#once(method, path, options, token);
     } catch (error) {
-      if (!auth || !token || !(error instanceof AsobiError) || error.status !== 401) throw error;
+      // Other codes with a 401 are about what was sent along, such as a provider's token.
+      const expired = error instanceof AsobiError && error.code === "unauthenticated";
+      if (!auth || !token || !expired) throw error;
       const fresh = await auth.freshToken(token);
       return this.#once(method, path, options, fresh);
     }
@@ -124,6 +131,15 @@ export class Rest {
     if (!response.ok) throw AsobiError.fromResponse(response.status, body);
     return body;
   }
+}
+
+/**
+ * A path whose variable parts may hold anything: path`/friends/${id}`.
+ * @param {TemplateStringsArray} parts
+ * @param {...string} values
+ */
+export function path(parts, ...values) {
+  return String.raw({ raw: parts }, ...values.map(encodeURIComponent));
 }
 
 /** @param {RestOptions["query"]} query */

@@ -20,7 +20,7 @@ import { AsobiError } from "./errors.js";
  */
 
 /** Reasons after which a new attempt would end the same way. */
-const FINAL_REASONS = new Set(["origin_rejected", "banned", "kicked", "session_displaced"]);
+const FINAL_REASONS = new Set(["origin_rejected", "banned", "kicked", "session_displaced", "account_erased"]);
 
 /**
  * One connection that stays: it authenticates, keeps itself alive, and comes back after a drop.

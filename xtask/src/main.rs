@@ -78,23 +78,23 @@ fn fuzz() -> Outcome {
     fuzz::routes(&server)
 }
 
-/// Types, then the SDK's own tests against a server with the arena.
+/// Types, then the SDK's own tests against a server with the arena, and against ones they start.
 fn javascript_sdk() -> Outcome {
     let sdk = root().join("sdk/js");
     run("npm", &["ci", "--no-audit", "--no-fund"], &sdk, &[])?;
     run("npm", &["run", "check"], &sdk, &[])?;
-    let server = Server::start(&binary()?, &root().join("examples/arena"))?;
-    run("npm", &["test"], &sdk, &[("ASOBI_URL", server.url())])
+    let binary = binary()?;
+    let server = Server::start(&binary, &root().join("examples/arena"))?;
+    let settings = [("ASOBI_URL", server.url()), ("ASOBI_BIN", text(&binary)?)];
+    run("npm", &["test"], &sdk, &settings)
 }
 
 fn browser() -> Outcome {
     let tests = root().join("tests/browser");
     let binary = binary()?;
-    let binary = binary
-        .to_str()
-        .ok_or("the path of the binary is not UTF-8")?;
     run("npm", &["ci", "--no-audit", "--no-fund"], &tests, &[])?;
-    run("npm", &["test"], &tests, &[("ASOBI_BIN", binary)])
+    let settings = [("ASOBI_BIN", text(&binary)?)];
+    run("npm", &["test"], &tests, &settings)
 }
 
 /// The server `cargo test` has just built, beside this very program.
@@ -106,6 +106,12 @@ fn binary() -> Outcome<PathBuf> {
     } else {
         Err(format!("there is no {}", binary.display()))
     }
+}
+
+/// A path as a child's environment takes it.
+fn text(path: &Path) -> Outcome<&str> {
+    path.to_str()
+        .ok_or_else(|| format!("{} is not UTF-8", path.display()))
 }
 
 fn root() -> PathBuf {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { DEVICE_KEY, MemoryStore } from "../index.js";
-import { name, newClient, withCode } from "./support.js";
+import { guest, name, newClient, withCode } from "./support.js";
 
 const PASSWORD = "correct horse battery";
 
@@ -104,12 +104,12 @@ test("a spent refresh token takes the whole family down; a guest signs in again"
   await assert.rejects(client.auth.refresh(), (error) => error.status === 401);
   assert.equal(client.auth.session, null);
 
-  const guest = newClient();
-  const first = await guest.auth.guest();
+  const visitor = newClient();
+  const first = await visitor.auth.guest();
   const burnt = first.refresh_token;
-  await guest.auth.refresh();
-  await assert.rejects(guest.rest.post("/auth/refresh", { refresh_token: burnt }, { auth: false }));
-  const back = await guest.auth.refresh();
+  await visitor.auth.refresh();
+  await assert.rejects(visitor.rest.post("/auth/refresh", { refresh_token: burnt }, { auth: false }));
+  const back = await visitor.auth.refresh();
   assert.equal(back.player_id, first.player_id);
 });
 
@@ -132,6 +132,33 @@ test("a request with a dead token is made again with a fresh one", async () => {
   const username = name();
   await client.auth.upgrade(username, PASSWORD);
   assert.deepEqual(seen, ["/api/v1/auth/guest/upgrade", "/api/v1/auth/refresh", "/api/v1/auth/guest/upgrade"]);
+});
+
+test("an erased guest is gone, and this device is somebody new", async (t) => {
+  const store = new MemoryStore();
+  const client = await guest(t, { store });
+  const { player_id, access_token } = client.auth.session;
+  const failed = client.socket.next("failed", { timeout: 5_000 });
+  await client.auth.erase();
+  assert.equal(client.auth.session, null);
+  assert.equal(store.getItem(DEVICE_KEY), null);
+  assert.equal((await failed).reason, "account_erased");
+  assert.equal(client.socket.state, "closed");
+  await assert.rejects(client.rest.get("/players/me", { token: access_token }), withCode("unauthenticated"));
+  assert.notEqual((await client.auth.guest()).player_id, player_id);
+  await assert.rejects(client.players.get(player_id), withCode("player.not_found"));
+});
+
+test("an account with a password is erased with it alone", async () => {
+  const username = name();
+  const client = newClient();
+  await client.auth.register(username, PASSWORD);
+  await assert.rejects(client.auth.erase(), withCode("missing_field"));
+  await assert.rejects(client.auth.erase("not the password"), withCode("player.confirmation_failed"));
+  assert.equal((await client.players.get()).username, username);
+  await client.auth.erase(PASSWORD);
+  await assert.rejects(client.auth.erase(PASSWORD), withCode("unauthenticated"));
+  await assert.rejects(newClient().auth.login(username, PASSWORD), withCode("auth.invalid_credentials"));
 });
 
 test("a server that is not there is a network error", async () => {

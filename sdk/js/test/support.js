@@ -1,5 +1,5 @@
-// What the tests share. They speak to a real server that runs `examples/arena`, at the address
-// in ASOBI_URL; without one they fail.
+// What the tests share. Unless they start a server of their own (server.js), they speak to a real
+// one that runs `examples/arena`, at the address in ASOBI_URL; without one they fail.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { WebSocket } from "ws";
@@ -15,11 +15,11 @@ export function serverUrl() {
 /** @param {object} [options] */
 export function newClient(options = {}) {
   return new AsobiClient({
-    url: serverUrl(),
     store: new MemoryStore(),
     WebSocket,
     backoff: { first: 100, most: 1000 },
     ...options,
+    url: options.url ?? serverUrl(),
   });
 }
 
@@ -31,6 +31,15 @@ export async function guest(t, options) {
   await client.socket.connect();
   return client;
 }
+
+/** Makes two players friends. */
+export async function befriend(one, other) {
+  await one.friends.ask(other.auth.playerId);
+  await other.friends.accept(one.auth.playerId);
+}
+
+/** An id that is well-formed and nobody's. */
+export const NOBODY = "00000000-0000-7000-8000-000000000000";
 
 export const name = () => `t_${randomBytes(6).toString("hex")}`;
 
@@ -49,6 +58,15 @@ export function until(emitter, event, check, ms = 15_000) {
       resolve(result);
     });
   });
+}
+
+/** Waits until `check` is true of what has come, or may have come already. */
+export async function eventually(check, ms = 10_000) {
+  const end = Date.now() + ms;
+  while (!check()) {
+    assert.ok(Date.now() < end, `not within ${ms} ms: ${check}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 /** Puts the clients into one running match of the arena; resolves to its id. */
