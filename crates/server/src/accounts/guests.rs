@@ -240,7 +240,7 @@ impl Accounts {
     }
 
     /// Makes a guest a player with a name and a password. Their device and every token from
-    /// before stop counting: whoever else had got hold of them is out.
+    /// before stop counting: whoever else had got hold of them cannot come in again.
     ///
     /// # Errors
     /// `player.not_found`, `guest.not_unclaimed`, `validation_failed`, `auth.username_taken`,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use asobi_game::PlayerId;
+use asobi_wire::envelope::frame;
 use axum::extract::ws::Utf8Bytes;
 
 use crate::session::outbox::{Closing, Outbox};
@@ -92,14 +93,14 @@ impl Bus {
         self.channels.leave_all(session);
     }
 
-    /// Takes a player out of a channel they may no longer be in.
+    /// Takes a player out of a channel they may no longer be in, and tells them (`chat.left`).
     pub fn drop_member(&self, channel: &str, player: &PlayerId) {
-        self.channels.drop_member(channel, player);
+        tell_left(channel, self.channels.drop_member(channel, player));
     }
 
-    /// Takes everybody out of a channel.
+    /// Takes everybody out of a channel, and tells them (`chat.left`).
     pub fn close_channel(&self, channel: &str) {
-        self.channels.close(channel);
+        tell_left(channel, self.channels.close(channel));
     }
 
     /// How often somebody was taken out of a channel by [`Bus::drop_member`] or
@@ -139,5 +140,17 @@ impl Bus {
         for outbox in self.sessions.find_all(to) {
             push(&outbox, frame.clone());
         }
+    }
+}
+
+/// Tells connections that they are no longer in a channel: nobody asked, so there is no `cid`.
+fn tell_left(channel: &str, outboxes: Vec<Arc<Outbox>>) {
+    if outboxes.is_empty() {
+        return;
+    }
+    let left = serde_json::json!({ "channel_id": channel });
+    let frame = Utf8Bytes::from(frame("chat.left", None, &left));
+    for outbox in outboxes {
+        outbox.event(frame.clone());
     }
 }

@@ -88,28 +88,34 @@ impl Channels {
         }
     }
 
-    pub(super) fn drop_member(&self, channel: &str, player: &PlayerId) {
+    /// Takes a player out of a channel and answers the connections that were in it.
+    pub(super) fn drop_member(&self, channel: &str, player: &PlayerId) -> Vec<Arc<Outbox>> {
         let mut inner = self.inner.write();
         self.removals.fetch_add(1, Ordering::AcqRel);
         // A displaced connection may still be there beside the new one.
-        let sessions: Vec<SessionId> = inner
-            .list(channel)
+        let members = inner.list(channel);
+        let gone: Vec<_> = members
             .iter()
             .filter(|member| member.player == *player)
-            .map(|member| member.session)
+            .map(|member| (member.session, Arc::clone(&member.outbox)))
             .collect();
-        for session in sessions {
-            inner.leave(channel, session);
+        for (session, _) in &gone {
+            inner.leave(channel, *session);
         }
+        gone.into_iter().map(|(_, outbox)| outbox).collect()
     }
 
-    pub(super) fn close(&self, channel: &str) {
+    /// Takes everybody out of a channel and answers the connections that were in it.
+    pub(super) fn close(&self, channel: &str) -> Vec<Arc<Outbox>> {
         let mut inner = self.inner.write();
         self.removals.fetch_add(1, Ordering::AcqRel);
-        for member in inner.list(channel).iter() {
+        let members = inner.list(channel);
+        for member in members.iter() {
             inner.forget(channel, member.session);
         }
         inner.members.remove(channel);
+        let outboxes = members.iter().map(|member| Arc::clone(&member.outbox));
+        outboxes.collect()
     }
 
     pub(super) fn removals(&self) -> u64 {

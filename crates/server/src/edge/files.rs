@@ -15,6 +15,8 @@ use tower_http::set_header::SetResponseHeader;
 #[derive(rust_embed::Embed)]
 #[folder = "../../sdk/js"]
 #[include = "*.js"]
+#[exclude = "test/*"]
+#[exclude = "node_modules/*"]
 struct Sdk;
 
 /// What stands at `/` when the game has no client.

@@ -32,6 +32,8 @@ pub const OVERSIZE_FACTOR: usize = 16;
 /// frames make it grow.
 pub const READ_BUFFER_BYTES: usize = 256;
 
+/// Messages up to this size are read for their `cid` even when there are too many.
+const SHORT_MESSAGE_BYTES: usize = 1024;
 /// An input that goes nowhere is answered at most once in this time.
 const NOT_IN_MATCH_HINT: Duration = Duration::from_secs(5);
 
@@ -183,7 +185,7 @@ impl Connection {
             return Next::Continue;
         }
         if !self.spend_token() {
-            self.refuse(None, &ApiError::from_reason("rate_limited"));
+            self.refuse_hasty(&text);
             return Next::Continue;
         }
         let envelope = match Envelope::parse(&text) {
@@ -201,6 +203,15 @@ impl Connection {
             _ => Box::pin(self.carry_out(&envelope)).await,
         }
         Next::Continue
+    }
+
+    /// Refuses a message too many. Whoever waits for its answer hears at once; to find out who
+    /// that is must not cost what the limit is to save, so only in a short message.
+    fn refuse_hasty(&self, text: &str) {
+        let short = (text.len() <= SHORT_MESSAGE_BYTES).then(|| Envelope::parse(text).ok());
+        let envelope = short.flatten();
+        let cid = envelope.as_ref().and_then(Envelope::cid);
+        self.refuse(cid, &ApiError::from_reason("rate_limited"));
     }
 
     fn spend_token(&mut self) -> bool {

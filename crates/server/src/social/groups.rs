@@ -31,6 +31,7 @@ const DEFAULT_MAX_MEMBERS: i32 = 50;
 pub struct GroupView {
     id: String,
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
     /// How many members it takes.
     max_members: i32,

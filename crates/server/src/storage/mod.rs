@@ -27,7 +27,7 @@ use crate::db::{Db, Document};
 use crate::edge::error::Outcome;
 use crate::text::is_key;
 
-pub use objects::{Address, Object, ObjectChange, Objects, Perm};
+pub use objects::{Address, ObjectChange, Objects, Perm, StoredObject};
 pub use saves::{Save, SaveSummary};
 pub use scripts::{ListedObject, StoredValue, StoredVersion};
 

@@ -35,7 +35,7 @@ pub struct Address<'a> {
 
 /// An object.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Object {
+pub struct StoredObject {
     id: String,
     collection: String,
     key: String,
@@ -54,7 +54,7 @@ pub struct Object {
 /// Objects of a collection, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Objects {
-    pub(super) objects: Vec<Object>,
+    pub(super) objects: Vec<StoredObject>,
     /// `before` for the next page; null when this was the last. A page of large objects is
     /// shorter than its limit.
     pub(super) next_before: Option<String>,
@@ -99,7 +99,7 @@ impl Storage {
     /// # Errors
     /// `storage.not_found` (also if there is no storage, as all verbs here),
     /// `storage.invalid_key`, `storage.forbidden`
-    pub async fn object(&self, caller: &PlayerId, at: Address<'_>) -> Outcome<Object> {
+    pub async fn object(&self, caller: &PlayerId, at: Address<'_>) -> Outcome<StoredObject> {
         self.check(at)?;
         let row = meant(self.db.read(), caller, at, Purpose::Reading).await?;
         row.map(shown).ok_or_else(|| Code::StorageNotFound.into())
@@ -121,7 +121,7 @@ impl Storage {
         caller: &PlayerId,
         at: Address<'_>,
         change: ObjectChange,
-    ) -> Outcome<Object> {
+    ) -> Outcome<StoredObject> {
         self.check(at)?;
         let value = encode(&change.value, Code::StorageValueTooLarge)?;
         let tx = self.db.write().await.map_err(database)?;
@@ -316,8 +316,8 @@ fn created(caller: &PlayerId, at: Address<'_>, value: Document, change: &ObjectC
     }
 }
 
-fn shown(row: Model) -> Object {
-    Object {
+fn shown(row: Model) -> StoredObject {
+    StoredObject {
         id: row.id,
         collection: row.collection,
         key: row.key,

@@ -16,7 +16,7 @@ use crate::edge::json::Body;
 use crate::edge::openapi::{Failures, Success};
 use crate::edge::params::{Page, Path, Query};
 
-use super::{Address, Object, ObjectChange, Objects, Perm, Save, SaveSummary, Storage};
+use super::{Address, ObjectChange, Objects, Perm, Save, SaveSummary, Storage, StoredObject};
 
 type Answer<T> = Result<Json<T>, Failure>;
 
@@ -154,14 +154,14 @@ impl Whose {
     path = "/storage/{collection}/{key}",
     tag = "storage",
     params(("collection" = String, Path), ("key" = String, Path), Whose),
-    responses((status = 200, body = Object), Failures)
+    responses((status = 200, body = StoredObject), Failures)
 )]
 async fn object(
     State(storage): State<Storage>,
     caller: Caller,
     Path((collection, key)): Path<(String, String)>,
     Query(whose): Query<Whose>,
-) -> Answer<Object> {
+) -> Answer<StoredObject> {
     let at = Address {
         collection: &collection,
         key: &key,
@@ -196,7 +196,7 @@ struct ObjectBody {
     tag = "storage",
     params(("collection" = String, Path), ("key" = String, Path), Whose),
     request_body = ObjectBody,
-    responses((status = 200, body = Object), Failures)
+    responses((status = 200, body = StoredObject), Failures)
 )]
 async fn put_object(
     State(storage): State<Storage>,
@@ -204,7 +204,7 @@ async fn put_object(
     Path((collection, key)): Path<(String, String)>,
     Query(whose): Query<Whose>,
     body: Result<Body<ObjectBody>, Failure>,
-) -> Answer<Object> {
+) -> Answer<StoredObject> {
     let Body(body) = body.map_err(own_code)?;
     let change = ObjectChange {
         read_perm: perm(&body.read_perm)?,

@@ -26,6 +26,11 @@ async fn too_many_messages_are_refused_and_the_connection_lives_on() {
         .error()
         .unwrap();
     assert_eq!(refused.code, "rate_limited");
+    // Who waits for an answer hears at once.
+    let refused = player.client.request("session.heartbeat", &json!({})).await;
+    assert!(
+        matches!(refused, Err(asobi_client::Error::Server(error)) if error.code == "rate_limited")
+    );
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     player.client.heartbeat().await.unwrap();
 }

@@ -168,3 +168,17 @@ async fn the_document_describes_every_route() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_sdk_is_served_and_its_tests_are_not() {
+    let server = Server::start();
+    for (path, status) in [
+        ("/sdk/index.js", 200),
+        ("/sdk/test/server.js", 404),
+        ("/sdk/node_modules/typescript/lib/typescript.js", 404),
+        ("/sdk/package.json", 404),
+    ] {
+        let answer = send(&server, Method::GET, path, &[]).await;
+        assert_eq!(answer.status, status, "{path}");
+    }
+}

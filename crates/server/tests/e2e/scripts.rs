@@ -216,6 +216,8 @@ async fn a_kicked_member_hears_no_more() {
         .call(delete, &path, Some(&owner.token), None::<&()>)
         .await
         .unwrap();
+    let left = member.client.next_of("chat.left", SOON).await.unwrap();
+    assert_eq!(left.json()["channel_id"], channel);
     say(&owner, &channel, "good riddance").await.unwrap();
     let heard = member
         .client
