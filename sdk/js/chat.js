@@ -14,8 +14,8 @@ import { path } from "./rest.js";
  * meanwhile is in the history.
  *
  * Events: `message` (a {@link Message}, one's own as well) and `message:<channel id>`; `joined`
- * `{channel_id, reconnected}`; `left` `{channel_id, lost, error?}`, with `lost` when it could not
- * be joined again.
+ * `{channel_id, reconnected}`; `left` `{channel_id, lost, error?}`, with `lost` when the server
+ * took the player out or would not let them in again.
  */
 export class Chat extends Emitter {
   #socket;
@@ -37,6 +37,10 @@ export class Chat extends Emitter {
       const message = messageFrom(payload);
       this.emit("message", message);
       this.emit(`message:${message.channel_id}`, message);
+    });
+    // Nobody asked: the player may not be there any more, or the channel is no more.
+    socket.on("chat.left", ({ channel_id }) => {
+      if (this.#channels.delete(channel_id)) this.emit("left", { channel_id, lost: true });
     });
     socket.on("open", ({ player_id }) => {
       if (this.#player !== player_id) this.#channels.clear();

@@ -89,6 +89,16 @@ test("channels are joined again after a reconnect", async (t) => {
   assert.deepEqual(await again, { channel_id: "global:lobby", reconnected: true });
 });
 
+test("who is kicked out of a group is told at once", async (t) => {
+  const [ada, bob] = [await guest(t), await guest(t)];
+  const group = await ada.groups.create({ name: "Told", open: true });
+  await bob.groups.join(group.id);
+  await bob.chat.join(`room:${group.id}`);
+  const left = bob.chat.next("left", { timeout: 5_000 });
+  await ada.groups.kick(group.id, bob.auth.playerId);
+  assert.deepEqual(await left, { channel_id: `room:${group.id}`, lost: true });
+});
+
 test("a channel that cannot be joined again is lost; another player has none", async (t) => {
   const [ada, bob] = [await guest(t), await guest(t, { backoff: { first: 1000, most: 1000 } })];
   const group = await ada.groups.create({ name: "Lost", open: true });
