@@ -289,7 +289,8 @@ async fn write_record(
     transaction: &DatabaseTransaction,
     record: &MatchRecord,
 ) -> Result<(), DbErr> {
-    let result: Value = serde_json::from_slice(&record.result).unwrap_or_else(|_| json!({}));
+    let result: Value =
+        asobi_wire::json::read(&record.result).unwrap_or_else(|_| json!({}));
     let row = records::ActiveModel {
         id: Set(record.id.to_string()),
         mode: Set(record.mode.clone()),
