@@ -64,7 +64,9 @@ fn field_error(bytes: &[u8], error: &serde_json::Error) -> ApiError {
     }
     let error = error.to_string();
     // What else stands in backticks is the value, and the client's.
-    let after = error.strip_prefix("missing field `").or(error.strip_prefix('`'));
+    let after = error
+        .strip_prefix("missing field `")
+        .or(error.strip_prefix('`'));
     let field = after.and_then(|text| text.split('`').next());
     let error = ApiError::from(Code::MissingField);
     match field {
@@ -114,7 +116,10 @@ mod tests {
     #[test]
     fn a_body_hides_no_other_in_its_text() {
         let body = br#"{"username":{"$serde_json::private::RawValue":"[]"}}"#;
-        assert_eq!(parse::<Value>(body).expect_err("refused").code, Code::MissingField);
+        assert_eq!(
+            parse::<Value>(body).expect_err("refused").code,
+            Code::MissingField
+        );
         assert_eq!(value(body), Value::Null);
         assert_eq!(value(b"{"), Value::Null);
     }

@@ -289,8 +289,7 @@ async fn write_record(
     transaction: &DatabaseTransaction,
     record: &MatchRecord,
 ) -> Result<(), DbErr> {
-    let result: Value =
-        asobi_wire::json::read(&record.result).unwrap_or_else(|_| json!({}));
+    let result: Value = asobi_wire::json::read(&record.result).unwrap_or_else(|_| json!({}));
     let row = records::ActiveModel {
         id: Set(record.id.to_string()),
         mode: Set(record.mode.clone()),

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::friends::NO_IDS;
-use crate::guests::{Answer, Guest};
+use crate::rest::{Answer, Guest};
 use crate::server::{GAME, Server};
 
 impl Guest {

@@ -12,7 +12,6 @@ mod database;
 mod friends;
 mod group_members;
 mod groups;
-mod guests;
 mod limits;
 mod notifications;
 #[path = "../support/outside.rs"]
