@@ -12,6 +12,7 @@ mod database;
 mod friends;
 mod group_members;
 mod groups;
+mod hostile;
 mod limits;
 mod notifications;
 #[path = "../support/outside.rs"]
