@@ -253,6 +253,11 @@ async fn is_well(server: &Server) {
     let (a, b) = server.pair().await;
     a.input(json!({"move": 3}));
     b.state(|state| state["players"][&a.id]["x"] == 3).await;
+    has_no_complaints(server);
+}
+
+/// The log has nothing a server would say of itself.
+pub(crate) fn has_no_complaints(server: &Server) {
     let log = server.log();
     for complaint in ["panicked", " ERROR ", "overflow"] {
         let mut lines = log.lines().filter(|line| line.contains(complaint));

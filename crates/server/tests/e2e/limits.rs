@@ -164,23 +164,13 @@ async fn registrations_sign_ins_and_requests_have_their_limits() {
 async fn joins_are_limited_for_each_player() {
     let server = Server::with(GAME, &[("ASOBI_LIMITS__JOINS_PER_MINUTE", "3")]);
     let (a, b) = server.pair().await;
-    let id = server_match(&a).await;
+    let id = a.match_id().await;
     for _ in 0..3 {
         a.client.match_join(&id, None).await.unwrap();
     }
     let limited = a.client.match_join(&id, None).await.unwrap_err();
     assert_eq!(limited.code(), Some("join_rate_limited"));
     b.client.match_join(&id, None).await.unwrap();
-}
-
-/// The match a player is in, as a second sign-in learns it.
-async fn server_match(player: &crate::server::Player) -> String {
-    let welcome = player
-        .client
-        .request("session.connect", &json!({"token": player.token}))
-        .await
-        .unwrap();
-    welcome.json()["match_id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

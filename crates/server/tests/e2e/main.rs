@@ -13,6 +13,7 @@ mod friends;
 mod group_members;
 mod groups;
 mod hostile;
+mod hostile_frames;
 mod limits;
 mod notifications;
 #[path = "../support/outside.rs"]

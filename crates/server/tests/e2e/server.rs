@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use asobi_client::{Api, Client, Device, Event};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::postgres::Postgres;
 
@@ -283,6 +283,14 @@ impl Player {
     pub(crate) async fn at(&self, x: i64) -> Value {
         self.state(|state| state["players"][&self.id]["x"].as_f64() == Some(x as f64))
             .await
+    }
+
+    /// The match this player is in, as another `session.connect` learns it.
+    pub(crate) async fn match_id(&self) -> String {
+        let sign_in = json!({ "token": self.token });
+        let welcome = self.client.request("session.connect", &sign_in).await;
+        let welcome = welcome.unwrap().json();
+        welcome["match_id"].as_str().unwrap().to_owned()
     }
 
     pub(crate) fn input(&self, input: Value) {
