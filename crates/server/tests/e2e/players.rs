@@ -1,5 +1,7 @@
 //! Profiles, the erasure of an account, and guests who stay away.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use asobi_client::{Client, Device};
@@ -242,6 +244,29 @@ async fn an_erased_guest_is_out_of_everything_at_once_and_for_good() {
         assert_eq!(error.code(), Some("unauthenticated"));
     }
     server.read("/players/me", &b.token).await.ok();
+}
+
+/// A client that hangs up while it is being erased is erased or not, and nothing in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_hangs_up_is_not_half_erased() {
+    let server = Server::start();
+    let address = server.url.strip_prefix("http://").unwrap();
+    for n in 0..40 {
+        let [guest] = server.guests().await;
+        let request = format!(
+            "POST /api/v1/players/me/erase HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+             content-length: 0\r\n\r\n",
+            guest.token
+        );
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        tokio::time::sleep(Duration::from_micros(200 * (n % 20))).await;
+        drop(stream);
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        let answer = guest.get("/players/me").await;
+        // Not 404: a token that counts, of a player there is not.
+        assert!([200, 401].contains(&answer.status), "{}", answer.body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
