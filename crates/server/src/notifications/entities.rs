@@ -17,6 +17,8 @@ pub struct Model {
     pub content: Json,
     pub read: bool,
     pub sent_at: i64,
+    /// Whose deed it tells of.
+    pub from_player_id: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -64,6 +64,7 @@ pub struct Notice {
     kind: String,
     subject: String,
     content: Value,
+    from: Option<String>,
 }
 
 /// A notification as its player sees it.
@@ -109,6 +110,16 @@ impl Notice {
             kind: kind.to_owned(),
             subject: subject.to_owned(),
             content,
+            from: None,
+        }
+    }
+
+    /// Says whose deed it tells of: it goes when they are erased. Whoever adds it must have
+    /// locked them.
+    pub(crate) fn from(self, player: &str) -> Self {
+        Self {
+            from: Some(player.to_owned()),
+            ..self
         }
     }
 
@@ -127,6 +138,7 @@ impl Notice {
             kind: kind.to_owned(),
             subject: subject.to_owned(),
             content,
+            from: None,
         })
     }
 }

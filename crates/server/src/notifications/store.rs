@@ -86,6 +86,7 @@ fn row(new: &Notification, notice: &Notice, sent_at: i64) -> ActiveModel {
         content: Set(notice.content.clone()),
         read: Set(false),
         sent_at: Set(sent_at),
+        from_player_id: Set(notice.from.clone()),
     }
 }
 

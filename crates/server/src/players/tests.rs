@@ -163,7 +163,8 @@ const ROWS: &str = "
     INSERT INTO chat_messages VALUES ('c1', 'room', 'lobby', '$p', 'hello', 1, NULL, NULL);
     INSERT INTO chat_messages VALUES ('c2', 'dm', 'dm', '$o', 'psst', 1, '$p', NULL);
     INSERT INTO chat_messages VALUES ('c3', 'room', 'lobby', '$o', 'hi', 1, NULL, NULL);
-    INSERT INTO notifications VALUES ('n1', '$p', 'news', 'subject', '{}', false, 1);
+    INSERT INTO notifications VALUES ('n1', '$p', 'news', 'subject', '{}', false, 1, NULL);
+    INSERT INTO notifications VALUES ('n2', '$o', 'deed', 'of', '{\"by\":\"$p\"}', false, 1, '$p');
     INSERT INTO cloud_saves VALUES ('s1', '$p', 'slot', '{}', 1, 1);
     INSERT INTO storage_objects VALUES ('o1', 'c', 'k', '$p', '$p', '{}', 1, 'owner', 'owner', 1);
     INSERT INTO match_records VALUES ('r1', 'm', 'finished', '[\"$p\"]', '{}', 1, 1, 1);

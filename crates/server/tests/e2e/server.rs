@@ -71,12 +71,13 @@ end
 "#;
 
 /// Settings that let a test do in a second what players do in an hour.
-const UNLIMITED: [(&str, &str); 6] = [
+const UNLIMITED: [(&str, &str); 7] = [
     ("ASOBI_LIMITS__AUTH_PER_SECOND", "0"),
     ("ASOBI_LIMITS__REGISTER_PER_SECOND", "0"),
     ("ASOBI_LIMITS__WS_CONNECTS_PER_SECOND", "0"),
     ("ASOBI_LIMITS__API_PER_SECOND", "0"),
     ("ASOBI_LIMITS__JOINS_PER_MINUTE", "0"),
+    ("ASOBI_SOCIAL__NOTICES_PER_MINUTE", "0"),
     ("ASOBI_MATCHMAKER__TICK_INTERVAL_MS", "50"),
 ];
 
