@@ -160,7 +160,7 @@ impl ServerError {
 
     /// Reads the payload of an `error` frame, or the body of a refused request.
     pub(crate) fn parse(status: Option<u16>, text: &[u8]) -> Option<Self> {
-        let body: Body = serde_json::from_slice(text).ok()?;
+        let body: Body = asobi_wire::json::read(text).ok()?;
         Some(Self {
             status,
             reason: body.reason.unwrap_or_else(|| body.error.code.clone()),

@@ -68,13 +68,13 @@ impl Event {
 
     /// The payload as a typed value.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_str(self.payload())
+        asobi_wire::json::read(self.payload().as_bytes())
             .map_err(|error| Error::Unexpected(format!("{error} in {}", self.text())))
     }
 
     /// The payload as a JSON value; `null` for a binary frame.
     pub fn json(&self) -> Value {
-        serde_json::from_str(self.payload()).unwrap_or_default()
+        asobi_wire::json::read(self.payload().as_bytes()).unwrap_or_default()
     }
 
     /// The server's error, if this is an `error` frame.

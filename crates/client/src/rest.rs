@@ -48,7 +48,7 @@ impl Response {
         if !(200..300).contains(&self.status) {
             return Err(self.error().into());
         }
-        serde_json::from_slice(&self.body)
+        asobi_wire::json::read(&self.body)
             .map_err(|error| Error::Unexpected(format!("{error} in {}", self.text())))
     }
 

@@ -85,7 +85,7 @@ fn first_offer(offers: Option<&RawValue>) -> Option<Bytes> {
     struct Offer {
         id: serde_json::Value,
     }
-    let offers: Vec<Offer> = serde_json::from_str(offers?.get()).ok()?;
+    let offers: Vec<Offer> = asobi_wire::json::read(offers?.get().as_bytes()).ok()?;
     let first = &offers.first()?.id;
     Some(Bytes::from(
         json!({"type": "boon_pick", "boon_id": first}).to_string(),

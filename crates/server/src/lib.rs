@@ -24,6 +24,7 @@ pub mod presence;
 pub mod session;
 pub mod social;
 pub mod storage;
+pub mod sweep;
 #[cfg(test)]
 mod test_server;
 pub mod text;

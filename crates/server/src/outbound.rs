@@ -101,7 +101,7 @@ async fn answer<T: DeserializeOwned>(
         body.extend_from_slice(&chunk);
     }
     // An object: serde would take a list for one as well.
-    let object: Map<String, Value> = serde_json::from_slice(&body)?;
+    let object: Map<String, Value> = asobi_wire::json::read(&body)?;
     Ok(T::deserialize(Value::Object(object))?)
 }
 

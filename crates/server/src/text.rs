@@ -38,6 +38,12 @@ pub fn is_key(text: &str, most: usize) -> bool {
     (1..=most).contains(&text.len()) && !text.chars().any(is_invisible_control)
 }
 
+/// Whether a database can hold text at all. What it cannot hold it holds nothing of, and need not
+/// be asked for.
+pub fn is_storable(text: &str) -> bool {
+    !text.contains('\0')
+}
+
 /// Whether text is an id as this server writes them: a UUID in lower case with hyphens.
 /// Anything else names nothing, and need not be looked up.
 pub fn is_id(text: &str) -> bool {

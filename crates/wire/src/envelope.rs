@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::ApiError;
+use crate::json;
 
 /// Longest correlation id that is echoed, in bytes of JSON text. A longer one is dropped.
 pub const MAX_CID_BYTES: usize = 256;
@@ -71,7 +72,7 @@ impl<'a> Envelope<'a> {
         if !self.payload().starts_with('{') {
             return Err(ApiError::from_reason("invalid_payload"));
         }
-        serde_json::from_str(self.payload()).map_err(|error| payload_error(&error))
+        json::read(self.payload().as_bytes()).map_err(|error| payload_error(&error))
     }
 
     /// The correlation id as JSON text, if it is a scalar of a sane length.

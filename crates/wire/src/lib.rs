@@ -6,10 +6,12 @@
 //! * [`envelope`]: a frame in ([`Envelope`]), a frame out ([`envelope::frame`]).
 //! * [`error`]: [`Code`], its HTTP status and message, and [`ApiError`], the one error object.
 //! * [`event`]: the rules for the names of `match.<event>` and `world.<event>`.
+//! * [`json`]: reading JSON that a stranger wrote.
 
 pub mod envelope;
 pub mod error;
 pub mod event;
+pub mod json;
 
 pub use envelope::{Envelope, EnvelopeError};
 pub use error::{ApiError, Code};

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult,
     QueryFilter, QueryOrder, QuerySelect, Select,
@@ -52,6 +52,9 @@ pub async fn lock<'a>(
 
 /// Those of `ids` who are players, in the order of their ids. They cannot be erased until the
 /// transaction ends, so that rows may refer to them.
+///
+/// Who is being erased right now is left out rather than waited for: an erasure locks the player
+/// first and their groups later, and who asks here may hold one of those.
 pub async fn hold<'a>(
     tx: &DatabaseTransaction,
     ids: impl IntoIterator<Item = &'a str>,
@@ -61,7 +64,8 @@ pub async fn hold<'a>(
         .column(players::Column::Id)
         .filter(players::Column::Id.is_in(ids))
         .order_by_asc(players::Column::Id)
-        .lock(LockType::KeyShare);
+        // Nothing but an erasure stands in the way of this lock.
+        .lock_with_behavior(LockType::KeyShare, LockBehavior::SkipLocked);
     held.into_tuple().all(tx).await
 }
 

@@ -9,7 +9,6 @@ use axum::http::header::AUTHORIZATION;
 use axum::middleware::from_fn_with_state;
 use axum::response::Json;
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,7 +16,7 @@ use utoipa_axum::routes;
 use super::{Accounts, Linked, NewPlayer, SignedIn, gate};
 use crate::edge::caller::Caller;
 use crate::edge::error::Failure;
-use crate::edge::json::Body;
+use crate::edge::json::{self, Body};
 use crate::edge::openapi::{Failures, Success};
 use crate::edge::params::Query;
 
@@ -115,7 +114,7 @@ async fn logout(
     body: Result<Bytes, BytesRejection>,
 ) -> Answer<Success> {
     let body = body.unwrap_or_default();
-    let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let body = json::value(&body);
     let refresh_token = body["refresh_token"].as_str();
     accounts.logout(refresh_token, bearer(&headers)).await?;
     Ok(Success::json())
@@ -239,7 +238,7 @@ async fn unlink(
     Query(query): Query<Unlink>,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer<Success> {
-    let body = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or(Value::Null);
+    let body = json::value(&body.unwrap_or_default());
     let provider = query
         .provider
         .as_deref()

@@ -9,6 +9,7 @@ use super::store::{self, Player, RefreshRow};
 use super::{Accounts, tokens};
 use crate::clock::db_now;
 use crate::edge::error::{Outcome, database};
+use crate::text::is_id;
 
 /// What a sign-in answers with.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -116,7 +117,7 @@ impl Accounts {
 
     fn family_of_access(&self, token: &str) -> Option<Family> {
         let claims = self.tokens.read(token)?;
-        Some((claims.sub, claims.fam))
+        (is_id(&claims.sub) && is_id(&claims.fam)).then_some((claims.sub, claims.fam))
     }
 
     async fn family_of_refresh(&self, token: &str) -> Outcome<Option<Family>> {

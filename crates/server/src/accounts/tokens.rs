@@ -18,15 +18,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::{AuthConfig, Config};
+use crate::sweep::Sweep;
 
 /// Least length of the signing key in bytes: that of the signature, as RFC 7518 (3.2) asks.
 const MIN_KEY_BYTES: usize = Config::MIN_SECRET_BYTES;
 
 /// Random bytes in a refresh token.
 const REFRESH_TOKEN_BYTES: usize = 32;
-
-/// Revoked families in memory before those that expired are swept out.
-const SWEEP_AT: usize = 1_024;
 
 /// What an access token says. Times are Unix seconds, as in every JWT.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,9 +49,10 @@ pub(super) struct AccessTokens {
 }
 
 /// Families whose access tokens are refused, and until when that matters (Unix seconds).
+#[derive(Default)]
 struct Revoked {
     families: HashMap<String, u64>,
-    sweep_at: usize,
+    sweep: Sweep,
 }
 
 impl AccessTokens {
@@ -77,10 +76,7 @@ impl AccessTokens {
             verifying: DecodingKey::from_secret(secret),
             validation,
             lifetime_seconds: config.access_token_minutes.saturating_mul(60),
-            revoked: RwLock::new(Revoked {
-                families: HashMap::new(),
-                sweep_at: SWEEP_AT,
-            }),
+            revoked: RwLock::default(),
         })
     }
 
@@ -127,15 +123,12 @@ impl AccessTokens {
 
     /// Refuses a family's tokens from here on. `revoked_at` and `now` are Unix seconds.
     pub(super) fn revoke(&self, family: String, revoked_at: u64, now: u64) {
-        let mut revoked = self.revoked.write();
-        if revoked.families.len() >= revoked.sweep_at {
-            revoked.families.retain(|_, until| *until > now);
-            // Doubling keeps the cost of sweeping constant per revocation.
-            revoked.sweep_at = SWEEP_AT.max(revoked.families.len() * 2);
-        }
+        let mut locked = self.revoked.write();
+        let Revoked { families, sweep } = &mut *locked;
+        sweep.look(families, |_, until| *until > now);
         // Both times are rounded down, hence one second more.
         let until = revoked_at.saturating_add(self.lifetime_seconds + 1);
-        revoked.families.insert(family, until);
+        families.insert(family, until);
     }
 }
 
@@ -261,11 +254,11 @@ mod tests {
     #[test]
     fn memory_of_revocations_is_swept_when_their_tokens_have_expired() {
         let tokens = tokens(1);
-        for n in 0..SWEEP_AT {
-            tokens.revoke(format!("old {n}"), NOW, NOW);
+        for n in 0..10_000 {
+            tokens.revoke(n.to_string(), NOW + n, NOW + n);
         }
-        tokens.revoke("new".into(), NOW + 62, NOW + 62);
-        assert_eq!(tokens.revoked.read().families.len(), 1);
+        let kept = tokens.revoked.read().families.len();
+        assert!((60..2_000).contains(&kept), "{kept}");
     }
 
     #[test]

@@ -15,14 +15,12 @@ use crate::accounts::Accounts;
 use crate::cluster::{Bus, Directory};
 use crate::edge::error::Outcome;
 use crate::social::Social;
+use crate::sweep::Sweep;
 
 use super::channel::{Channel, Kind};
 
 /// How long a member of a group may write without the database being asked again.
 const REMEMBERED: Duration = Duration::from_secs(1);
-
-/// Memberships remembered before old ones are forgotten.
-const SWEEP_AT: usize = 4_096;
 
 /// Who may be in the channels of a kind: another domain's word.
 pub trait Members: Send + Sync {
@@ -49,8 +47,21 @@ pub(super) struct Membership {
     social: Social,
     globals: RwLock<HashSet<String>>,
     others: RwLock<HashMap<Kind, Arc<dyn Members>>>,
-    /// Members of groups, by channel, and when the database said so.
-    recent: Mutex<HashMap<(String, PlayerId), Instant>>,
+    recent: Mutex<Recent>,
+}
+
+/// Members of groups, by channel, and when the database said so.
+#[derive(Default)]
+struct Recent {
+    asked: HashMap<(String, PlayerId), Asked>,
+    sweep: Sweep,
+}
+
+#[derive(Clone, Copy)]
+struct Asked {
+    at: Instant,
+    /// [`Bus::removals`] before.
+    removals: u64,
 }
 
 impl Membership {
@@ -115,27 +126,22 @@ impl Membership {
             return self.include(channel, player).await;
         }
         let key = (channel.id.to_owned(), player.clone());
-        let asked = self.recent.lock().get(&key).copied();
-        if asked.is_some_and(|at| at.elapsed() < REMEMBERED) {
+        // Whoever was taken out of the channel since is asked for again.
+        let removals = self.bus.removals(channel.id);
+        let asked = self.recent.lock().asked.get(&key).copied();
+        let counts = |asked: &Asked| asked.at.elapsed() < REMEMBERED;
+        if asked.is_some_and(|asked| asked.removals == removals && counts(&asked)) {
             return Ok(true);
         }
-        let removals = self.bus.removals();
         let is_member = self.include(channel, player).await?;
-        // Whoever was taken out meanwhile is not remembered as a member.
-        let mut recent = self.recent.lock();
-        if is_member && self.bus.removals() == removals {
-            if recent.len() >= SWEEP_AT {
-                recent.retain(|_, at| at.elapsed() < REMEMBERED);
-            }
-            recent.insert(key, Instant::now());
+        if is_member {
+            let mut locked = self.recent.lock();
+            let Recent { asked, sweep } = &mut *locked;
+            sweep.look(asked, |_, asked| counts(asked));
+            let at = Instant::now();
+            asked.insert(key, Asked { at, removals });
         }
         Ok(is_member)
-    }
-
-    /// Forgets that a player was a member.
-    pub(super) fn forget(&self, channel: &str, player: &PlayerId) {
-        let key = (channel.to_owned(), player.clone());
-        self.recent.lock().remove(&key);
     }
 
     /// How two players stand to each other. `other` may be any text.

@@ -51,7 +51,7 @@ use self::membership::{Members, Membership, Pair, partner};
 use self::pruning::Pruning;
 use self::slow_mode::SlowMode;
 use self::store::Message;
-use self::writer::Writer;
+use self::writer::{Author, Writer};
 
 pub use self::content::{MessageFilter, Verdict};
 pub use self::writer::Receipt;
@@ -175,7 +175,7 @@ impl Chat {
     pub async fn join(&self, player: &PlayerId, session: SessionId, id: &str) -> Outcome<()> {
         let channel = parse(id)?;
         loop {
-            let removals = self.shared.bus.removals();
+            let removals = self.shared.bus.removals(id);
             if !self.shared.members.include(&channel, player).await? {
                 self.shared.bus.leave_channel(id, session);
                 return Err(not_authorized());
@@ -189,7 +189,7 @@ impl Chat {
             }
             // Somebody lost a channel while we asked. It may have been this player and this
             // channel, before they were in it: ask again.
-            if self.shared.bus.removals() == removals {
+            if self.shared.bus.removals(id) == removals {
                 return Ok(());
             }
         }
@@ -198,14 +198,6 @@ impl Chat {
     /// Takes a connection out of a channel, if it is in it.
     pub fn leave(&self, session: SessionId, id: &str) {
         self.shared.bus.leave_channel(id, session);
-    }
-
-    /// Takes a player out of a channel they may no longer be in: kicked from the group, blocked,
-    /// gone from the world. Call it after the change is committed. A match's channel needs no
-    /// call.
-    pub fn drop_member(&self, id: &str, player: &PlayerId) {
-        self.shared.bus.drop_member(id, player);
-        self.shared.members.forget(id, player);
     }
 
     /// Sends a player's message to a channel. They need not have joined it. The receipt is
@@ -231,7 +223,7 @@ impl Chat {
         let text = self.approved(id, player, text, Place::Channel).await?;
         let message = message(&channel, player.as_str(), text);
         let Some(recipient) = partner(&channel, player) else {
-            self.publish(message, receipt);
+            self.publish(message, Author::Player, receipt);
             return Ok(());
         };
         // However it is sent: a message from one to another waits for them.
@@ -292,7 +284,8 @@ impl Chat {
         if !is_key(sender, MAX_SENDER_BYTES) {
             return Err(Code::InvalidPayload.into());
         }
-        self.publish(message(&channel, sender, text.to_owned()), None);
+        let message = message(&channel, sender, text.to_owned());
+        self.publish(message, Author::Game, None);
         Ok(())
     }
 
@@ -311,21 +304,22 @@ impl Chat {
         place: Place,
     ) -> Outcome<String> {
         let slow = &self.shared.slow_mode;
+        let too_soon =
+            |wait| ApiError::from_reason("slow_mode").with("retry_after", retry_after(wait));
         slow.check(channel, player, Instant::now())
-            .map_err(|wait| {
-                ApiError::from_reason("slow_mode").with("retry_after", retry_after(wait))
-            })?;
+            .map_err(too_soon)?;
         let filter = &self.shared.filter;
         let text = filter.pass(channel, player, text, place).await?;
-        slow.note(channel, player, Instant::now());
+        slow.note(channel, player, Instant::now())
+            .map_err(too_soon)?;
         Ok(text.into_owned())
     }
 
     /// Sends a message to everybody in its channel, and has it written.
-    fn publish(&self, message: Message, receipt: Option<Receipt>) {
+    fn publish(&self, message: Message, author: Author, receipt: Option<Receipt>) {
         let hash = self.shared.hasher.hash_one(&message.channel_id);
         let _in_order = self.shared.orders[hash as usize % ORDERS].lock();
-        let message = self.shared.writer.keep(message, receipt);
+        let message = self.shared.writer.keep(message, author, receipt);
         let said = frame("chat.message", None, &Said::from(&*message));
         self.shared.bus.event_to_channel(&message.channel_id, said);
     }

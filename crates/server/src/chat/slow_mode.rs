@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use asobi_game::PlayerId;
 use parking_lot::{Mutex, RwLock};
 
-/// Senders remembered before those whose pause is over are forgotten.
-const SWEEP_AT: usize = 4_096;
+use crate::sweep::Sweep;
 
 /// Longest pause. A game that wants a silent channel should not let anybody in.
 const MAX_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -16,7 +15,13 @@ const MAX_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Default)]
 pub(super) struct SlowMode {
     rules: RwLock<Vec<Rule>>,
-    spoken: Mutex<HashMap<(String, PlayerId), Instant>>,
+    spoken: Mutex<Spoken>,
+}
+
+#[derive(Default)]
+struct Spoken {
+    last: HashMap<(String, PlayerId), Instant>,
+    sweep: Sweep,
 }
 
 /// The pause of one channel, or of all whose id begins so.
@@ -49,27 +54,35 @@ impl SlowMode {
             return Ok(());
         };
         let key = (channel.to_owned(), player.clone());
-        let last = self.spoken.lock().get(&key).copied();
-        let since = last.map(|last| now.saturating_duration_since(last));
-        match since {
-            Some(since) if since < pause => Err(pause - since),
-            _ => Ok(()),
-        }
+        let last = self.spoken.lock().last.get(&key).copied();
+        left(last, pause, now).map_or(Ok(()), Err)
     }
 
-    /// Notes that a player spoke.
-    pub(super) fn note(&self, channel: &str, player: &PlayerId, now: Instant) {
-        if self.pause_of(channel).is_none() {
-            return;
+    /// Notes that a player speaks.
+    ///
+    /// # Errors
+    /// How long until they may, if another message of theirs was faster since [`Self::check`].
+    pub(super) fn note(
+        &self,
+        channel: &str,
+        player: &PlayerId,
+        now: Instant,
+    ) -> Result<(), Duration> {
+        let Some(pause) = self.pause_of(channel) else {
+            return Ok(());
+        };
+        let mut locked = self.spoken.lock();
+        let Spoken { last, sweep } = &mut *locked;
+        let key = (channel.to_owned(), player.clone());
+        if let Some(left) = left(last.get(&key).copied(), pause, now) {
+            return Err(left);
         }
-        let mut spoken = self.spoken.lock();
-        if spoken.len() >= SWEEP_AT {
-            spoken.retain(|(channel, _), last| {
-                let pause = self.pause_of(channel);
-                pause.is_some_and(|pause| now.saturating_duration_since(*last) < pause)
-            });
-        }
-        spoken.insert((channel.to_owned(), player.clone()), now);
+        sweep.look(last, |(channel, _), last| {
+            let pause = self.pause_of(channel);
+            pause.is_some_and(|pause| left(Some(*last), pause, now).is_some())
+        });
+        last.insert(key, now);
+        Ok(())
     }
 
     fn pause_of(&self, channel: &str) -> Option<Duration> {
@@ -77,6 +90,12 @@ impl SlowMode {
         let rule = rules.iter().find(|rule| rule.covers(channel))?;
         (!rule.pause.is_zero()).then_some(rule.pause)
     }
+}
+
+/// What is left of a pause.
+fn left(last: Option<Instant>, pause: Duration, now: Instant) -> Option<Duration> {
+    let left = pause.saturating_sub(now.saturating_duration_since(last?));
+    (!left.is_zero()).then_some(left)
 }
 
 impl Rule {
@@ -141,9 +160,11 @@ mod tests {
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
         assert_eq!(slow.check("global:a", &ada, start), Ok(()));
-        slow.note("global:a", &ada, start);
-        let wait = slow.check("global:a", &ada, after(1_500));
-        assert_eq!(wait, Err(Duration::from_millis(3_500)));
+        assert_eq!(slow.note("global:a", &ada, start), Ok(()));
+        let left = Err(Duration::from_millis(3_500));
+        assert_eq!(slow.check("global:a", &ada, after(1_500)), left);
+        // Of two that were both let through, one is first.
+        assert_eq!(slow.note("global:a", &ada, after(1_500)), left);
         assert_eq!(slow.check("global:a", &bob, after(1_500)), Ok(()));
         assert_eq!(slow.check("global:b", &ada, after(1_500)), Ok(()));
         assert_eq!(slow.check("global:a", &ada, after(5_000)), Ok(()));
@@ -153,14 +174,12 @@ mod tests {
     fn who_may_speak_again_is_forgotten() {
         let slow = slow_mode(&[("global:a", 1)]);
         let start = Instant::now();
-        for n in 0..SWEEP_AT {
-            slow.note("global:a", &PlayerId::from(n.to_string()), start);
+        for n in 0..10_000 {
+            let now = start + Duration::from_millis(n);
+            let player = PlayerId::from(n.to_string());
+            assert_eq!(slow.note("global:a", &player, now), Ok(()));
         }
-        slow.note(
-            "global:a",
-            &PlayerId::from("x"),
-            start + Duration::from_secs(1),
-        );
-        assert_eq!(slow.spoken.lock().len(), 1);
+        let kept = slow.spoken.lock().last.len();
+        assert!((1_000..4_000).contains(&kept), "{kept}");
     }
 }

@@ -15,7 +15,7 @@ pub(super) use super::entities::chat_messages::Model as Message;
 type Result<T> = std::result::Result<T, DbErr>;
 
 /// Rows one statement names; a statement holds 32,766 values at most in SQLite.
-const ROWS: usize = 500;
+pub(super) const ROWS: usize = 500;
 
 /// Adds messages. One that is there already stays as it is: a batch whose commit was in doubt is
 /// written again.

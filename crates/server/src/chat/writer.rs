@@ -8,19 +8,20 @@
 //! While the database is away, channel messages wait, and the oldest go when there are too many;
 //! senders of direct messages are told at once.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use asobi_game::PlayerId;
-use asobi_wire::Code;
+use asobi_wire::{ApiError, Code};
 use parking_lot::Mutex;
-use sea_orm::DbErr;
+use sea_orm::{DatabaseTransaction, DbErr};
 use tokio::sync::{Notify, oneshot};
 
+use crate::accounts::people;
 use crate::clock::db_now;
 use crate::db::Db;
-use crate::edge::error::Outcome;
+use crate::edge::error::{Outcome, database};
 use crate::session::SessionId;
 
 use super::mail::Mail;
@@ -81,7 +82,17 @@ struct Batch {
 
 struct ToChannel {
     message: Arc<Message>,
+    author: Author,
     receipt: Option<Receipt>,
+}
+
+/// Who speaks in a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Author {
+    /// A player; the message goes with them.
+    Player,
+    /// The game, in whatever name.
+    Game,
 }
 
 /// Who hears by `chat.sent` that a message is written.
@@ -105,11 +116,17 @@ pub(super) struct Direct {
 
 impl Writer {
     /// Keeps a message to a channel. It gets its id and its time here.
-    pub(super) fn keep(&self, message: Message, receipt: Option<Receipt>) -> Arc<Message> {
+    pub(super) fn keep(
+        &self,
+        message: Message,
+        author: Author,
+        receipt: Option<Receipt>,
+    ) -> Arc<Message> {
         let mut waiting = self.shared.waiting.lock();
         let message = Arc::new(stamped(message));
         waiting.batch.messages.push_back(ToChannel {
             message: Arc::clone(&message),
+            author,
             receipt,
         });
         waiting.drop_oldest();
@@ -121,7 +138,8 @@ impl Writer {
     /// Writes a direct message and waits until it is written; then it is on its way.
     ///
     /// # Errors
-    /// `internal` if it could not be written.
+    /// `internal` if it could not be written, `not_ready` while the database is away,
+    /// `dm.recipient_not_found` if one of the two was erased meanwhile.
     pub(super) async fn send(&self, message: Message, via_channel: bool) -> Outcome<Arc<Message>> {
         let (done, written) = oneshot::channel();
         let message = {
@@ -171,9 +189,8 @@ impl Writer {
         loop {
             self.shared.next().await;
             let mut batch = self.take();
-            if let Err(error) = write(&db, &batch).await {
-                tracing::error!(%error, "chat messages not written; trying again");
-                self.put_back(batch);
+            if let Err(error) = write(&db, &mut batch).await {
+                self.put_back(batch, &database(error));
                 tokio::time::sleep(RETRY).await;
                 self.shared.wake.notify_one();
                 continue;
@@ -205,8 +222,8 @@ impl Writer {
         batch
     }
 
-    /// Puts a batch that was not written before what has come since.
-    fn put_back(&self, mut batch: Batch) {
+    /// Puts a batch that was not written before what has come since. Who waits is told why.
+    fn put_back(&self, mut batch: Batch, why: &ApiError) {
         let mut waiting = self.shared.waiting.lock();
         waiting.writing.clear();
         let since = &mut waiting.batch;
@@ -219,7 +236,7 @@ impl Writer {
         waiting.drop_oldest();
         drop(waiting);
         for direct in batch.direct {
-            let _ = direct.done.send(Err(Code::Internal.into()));
+            let _ = direct.done.send(Err(why.clone()));
         }
     }
 
@@ -339,11 +356,12 @@ fn stamped(message: Message) -> Message {
     }
 }
 
-async fn write(db: &Db, batch: &Batch) -> Result<(), DbErr> {
+async fn write(db: &Db, batch: &mut Batch) -> Result<(), DbErr> {
     if batch.has_nothing_to_write() {
         return Ok(());
     }
     let (tx, now) = (db.write().await?, db_now());
+    leave_out_erased(&tx, batch).await?;
     store::mark(&tx, &batch.delivered, now).await?;
     for (player, before) in &batch.given_up {
         store::mark_older(&tx, player, before, now).await?;
@@ -352,6 +370,34 @@ async fn write(db: &Db, batch: &Batch) -> Result<(), DbErr> {
     let direct = batch.direct.iter().map(|direct| &*direct.message);
     store::insert(&tx, to_channels.chain(direct)).await?;
     tx.commit().await
+}
+
+/// Drops what was written by or to players who were erased meanwhile: it would outlive them.
+async fn leave_out_erased(tx: &DatabaseTransaction, batch: &mut Batch) -> Result<(), DbErr> {
+    let to_channels = batch.messages.iter();
+    let to_channels = to_channels.filter(|queued| queued.author == Author::Player);
+    let people = to_channels.map(|queued| queued.message.sender_id.as_str());
+    let direct = batch.direct.iter().flat_map(|direct| both(&direct.message));
+    let people: BTreeSet<&str> = people.chain(direct).collect();
+    let people: Vec<&str> = people.into_iter().collect();
+    let mut there = HashSet::new();
+    for some in people.chunks(store::ROWS) {
+        there.extend(people::hold(tx, some.iter().copied()).await?);
+    }
+    batch.messages.retain(|queued| {
+        queued.author == Author::Game || there.contains(&queued.message.sender_id)
+    });
+    let is_gone = |direct: &mut Direct| !both(&direct.message).all(|id| there.contains(id));
+    for direct in batch.direct.extract_if(.., is_gone) {
+        let _ = direct.done.send(Err(super::recipient_not_found()));
+    }
+    Ok(())
+}
+
+/// Who wrote a direct message, and to whom.
+fn both(message: &Message) -> impl Iterator<Item = &str> {
+    let recipient = message.recipient_id.as_deref();
+    recipient.into_iter().chain([message.sender_id.as_str()])
 }
 
 #[cfg(test)]
@@ -383,7 +429,7 @@ mod tests {
     fn of_too_many_that_wait_the_oldest_go_and_are_counted() {
         let writer = Writer::default();
         for n in 0..MAX_WAITING + 5 {
-            writer.keep(message(n.to_string()), None);
+            writer.keep(message(n.to_string()), Author::Game, None);
         }
         let kept = numbers(&writer);
         assert_eq!((kept.len(), kept[0]), (MAX_WAITING, 5));
@@ -394,7 +440,7 @@ mod tests {
     fn a_batch_that_failed_is_written_before_what_came_since() {
         let writer = Writer::default();
         for n in 0..MAX_BATCH + 2 {
-            writer.keep(message(n.to_string()), None);
+            writer.keep(message(n.to_string()), Author::Game, None);
         }
         let batch = writer.take();
         assert_eq!(batch.messages.len(), MAX_BATCH);
@@ -404,8 +450,8 @@ mod tests {
             all[..MAX_BATCH + 2],
             "none is out of sight"
         );
-        writer.keep(message((MAX_BATCH + 2).to_string()), None);
-        writer.put_back(batch);
+        writer.keep(message((MAX_BATCH + 2).to_string()), Author::Game, None);
+        writer.put_back(batch, &Code::NotReady.into());
         assert_eq!(numbers(&writer), all);
         let ids: Vec<String> = writer
             .unwritten("room:1")

@@ -103,11 +103,11 @@ impl Bus {
         tell_left(channel, self.channels.close(channel));
     }
 
-    /// How often somebody was taken out of a channel by [`Bus::drop_member`] or
-    /// [`Bus::close_channel`]. Whoever asks whether a player may be in a channel, and then acts
-    /// on it, sees by this whether the answer may be old.
-    pub fn removals(&self) -> u64 {
-        self.channels.removals()
+    /// How often somebody was taken out of this channel, or of one of a few others, by
+    /// [`Bus::drop_member`] or [`Bus::close_channel`]. Whoever asks whether a player may be in a
+    /// channel, and then acts on it, sees by this whether the answer may be old.
+    pub fn removals(&self, channel: &str) -> u64 {
+        self.channels.removals(channel)
     }
 
     /// Whether a player is a member of a channel.

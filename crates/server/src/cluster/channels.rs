@@ -5,6 +5,7 @@
 //! without channels has no entry here.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,7 +31,30 @@ pub enum JoinError {
 #[derive(Default)]
 pub(super) struct Channels {
     inner: RwLock<Inner>,
-    removals: AtomicU64,
+    removals: Removals,
+}
+
+/// Counts for so many channels each; they share them by chance.
+const COUNTS: usize = 64;
+
+struct Removals {
+    counts: [AtomicU64; COUNTS],
+    hasher: RandomState,
+}
+
+impl Default for Removals {
+    fn default() -> Self {
+        Self {
+            counts: [const { AtomicU64::new(0) }; COUNTS],
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+impl Removals {
+    fn of(&self, channel: &str) -> &AtomicU64 {
+        &self.counts[self.hasher.hash_one(channel) as usize % COUNTS]
+    }
 }
 
 #[derive(Default)]
@@ -91,7 +115,7 @@ impl Channels {
     /// Takes a player out of a channel and answers the connections that were in it.
     pub(super) fn drop_member(&self, channel: &str, player: &PlayerId) -> Vec<Arc<Outbox>> {
         let mut inner = self.inner.write();
-        self.removals.fetch_add(1, Ordering::AcqRel);
+        self.removals.of(channel).fetch_add(1, Ordering::AcqRel);
         // A displaced connection may still be there beside the new one.
         let members = inner.list(channel);
         let gone: Vec<_> = members
@@ -108,7 +132,7 @@ impl Channels {
     /// Takes everybody out of a channel and answers the connections that were in it.
     pub(super) fn close(&self, channel: &str) -> Vec<Arc<Outbox>> {
         let mut inner = self.inner.write();
-        self.removals.fetch_add(1, Ordering::AcqRel);
+        self.removals.of(channel).fetch_add(1, Ordering::AcqRel);
         let members = inner.list(channel);
         for member in members.iter() {
             inner.forget(channel, member.session);
@@ -118,8 +142,8 @@ impl Channels {
         outboxes.collect()
     }
 
-    pub(super) fn removals(&self) -> u64 {
-        self.removals.load(Ordering::Acquire)
+    pub(super) fn removals(&self, channel: &str) -> u64 {
+        self.removals.of(channel).load(Ordering::Acquire)
     }
 
     pub(super) fn has(&self, channel: &str, player: &PlayerId) -> bool {
@@ -269,9 +293,9 @@ mod tests {
         for guest in [&a, &b] {
             assert_eq!(guest.join(&bus, "room:1"), Ok(()));
         }
-        let before = bus.removals();
+        let before = bus.removals("room:1");
         bus.drop_member("room:1", &a.player);
-        assert!(bus.removals() > before);
+        assert!(bus.removals("room:1") > before);
         assert!(!bus.is_in_channel("room:1", &a.player));
         bus.event_to_channel("room:1", "news".into());
         assert_eq!((a.heard(), b.heard()), (0, 1));

@@ -340,6 +340,9 @@ pub struct SocialConfig {
     pub max_friends: u64,
     /// Most groups a player is in.
     pub max_groups: u64,
+    /// Times in a minute one player may do what others are notified of: ask to be friends or to
+    /// join a group, invite, change a role. 0 for no limit.
+    pub notices_per_minute: u32,
 }
 
 impl Default for SocialConfig {
@@ -347,6 +350,7 @@ impl Default for SocialConfig {
         Self {
             max_friends: 500,
             max_groups: 100,
+            notices_per_minute: 60,
         }
     }
 }

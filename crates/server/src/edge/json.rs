@@ -1,10 +1,11 @@
 //! A request body as a typed value, with the protocol's own errors.
 
-use asobi_wire::{ApiError, Code};
+use asobi_wire::{ApiError, Code, json};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::Failure;
 
@@ -33,9 +34,14 @@ pub async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes,
         })
 }
 
+/// A request body of whatever shape; null if it is no JSON.
+pub fn value(bytes: &[u8]) -> Value {
+    json::read(bytes).unwrap_or_default()
+}
+
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
-    let read = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+    let read = json::read(bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => field_error(bytes, &error),
         _ => Code::InvalidJson.into(),
     })?;
@@ -56,7 +62,12 @@ fn field_error(bytes: &[u8], error: &serde_json::Error) -> ApiError {
     if !is_object(bytes) {
         return Code::InvalidPayload.into();
     }
-    let field = error.to_string().split('`').nth(1).map(str::to_owned);
+    let error = error.to_string();
+    // What else stands in backticks is the value, and the client's.
+    let after = error
+        .strip_prefix("missing field `")
+        .or(error.strip_prefix('`'));
+    let field = after.and_then(|text| text.split('`').next());
     let error = ApiError::from(Code::MissingField);
     match field {
         Some(field) if field.len() <= 64 => error.with("field", field),
@@ -89,5 +100,27 @@ mod tests {
         assert_eq!(code("[1]"), Code::InvalidPayload);
         assert_eq!(code("[\"ada\"]"), Code::InvalidPayload);
         assert!(parse::<Login>(b"{\"username\":\"ada\"}").is_ok());
+    }
+
+    #[test]
+    fn names_the_field_that_is_missing_and_never_a_value() {
+        let field = |body: &str| {
+            let error = parse::<Login>(body.as_bytes()).expect_err("refused");
+            error.details().get("field").cloned()
+        };
+        assert_eq!(field("{}"), Some("username".into()));
+        assert_eq!(field("{\"username\":7}"), None);
+        assert_eq!(field("{\"username\":{\"`password`\":1}}"), None);
+    }
+
+    #[test]
+    fn a_body_hides_no_other_in_its_text() {
+        let body = br#"{"username":{"$serde_json::private::RawValue":"[]"}}"#;
+        assert_eq!(
+            parse::<Value>(body).expect_err("refused").code,
+            Code::MissingField
+        );
+        assert_eq!(value(body), Value::Null);
+        assert_eq!(value(b"{"), Value::Null);
     }
 }

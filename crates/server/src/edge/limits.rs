@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use asobi_wire::{ApiError, Code};
 use parking_lot::Mutex;
 
-/// Keys a limiter holds before it forgets those that are full again.
-const SWEEP_AT: usize = 4_096;
+use crate::sweep::Sweep;
 
 /// How fast a bucket fills, and how much it holds.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +76,7 @@ impl TokenBucket {
 /// A bucket for each key.
 pub struct Limiter<K> {
     rate: Rate,
-    buckets: Mutex<HashMap<K, TokenBucket>>,
+    buckets: Mutex<(HashMap<K, TokenBucket>, Sweep)>,
 }
 
 impl<K: Hash + Eq> Limiter<K> {
@@ -85,7 +84,7 @@ impl<K: Hash + Eq> Limiter<K> {
     pub fn new(rate: Rate) -> Self {
         Self {
             rate,
-            buckets: Mutex::default(),
+            buckets: Mutex::new((HashMap::new(), Sweep::default())),
         }
     }
 
@@ -95,11 +94,10 @@ impl<K: Hash + Eq> Limiter<K> {
             return Ok(());
         }
         let now = Instant::now();
-        let mut buckets = self.buckets.lock();
-        if buckets.len() >= SWEEP_AT {
-            // A full bucket is as good as none: forgetting it forgives nothing.
-            buckets.retain(|_, bucket| !bucket.is_full(self.rate, now));
-        }
+        let mut locked = self.buckets.lock();
+        let (buckets, sweep) = &mut *locked;
+        // A full bucket is as good as none: forgetting it forgives nothing.
+        sweep.look(buckets, |_, bucket| !bucket.is_full(self.rate, now));
         let bucket = buckets
             .entry(key)
             .or_insert_with(|| TokenBucket::full(self.rate, now));

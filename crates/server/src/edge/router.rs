@@ -7,7 +7,7 @@ use std::time::Duration;
 use asobi_wire::Code;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State, WebSocketUpgrade};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -89,7 +89,20 @@ fn api(services: Arc<Services>) -> Router {
         .fallback(|| async { Failure::from(Code::NotFound) })
         .method_not_allowed_fallback(|| async { Failure::from(Code::MethodNotAllowed) })
         .layer(body_limit)
+        .layer(middleware::from_fn(to_the_end))
         .layer(middleware::from_fn_with_state(services, guard::guard))
+}
+
+/// Ends what a request has begun, whether or not its client is still there. What follows a commit
+/// (tokens are refused, members taken out of channels, others told) belongs to it; a client that
+/// hangs up at the right moment would otherwise be erased and still signed in.
+async fn to_the_end(request: Request, next: Next) -> Response {
+    tokio::spawn(next.run(request))
+        .await
+        .unwrap_or_else(|error| {
+            tracing::error!(%error, "a request failed");
+            Failure::from(Code::Internal).into_response()
+        })
 }
 
 fn security_headers(router: Router) -> Router {

@@ -163,7 +163,7 @@ fn reason(error: &ApiError) -> String {
 }
 
 fn parse(json: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(json).map_err(|error| error.to_string())
+    asobi_wire::json::read(json).map_err(|error| error.to_string())
 }
 
 fn json_text<T: Serialize + ?Sized>(value: &T) -> Bytes {

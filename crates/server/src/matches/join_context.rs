@@ -2,7 +2,7 @@
 //! bounds. A flat object of at most 8 short scalars, so that a client cannot make a script
 //! walk something huge.
 
-use asobi_wire::ApiError;
+use asobi_wire::{ApiError, json};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -13,7 +13,7 @@ const MAX_VALUE_BYTES: usize = 256;
 /// Checks a context. The reasons are those of the protocol guide.
 pub fn check(ctx: Option<&RawValue>) -> Result<Box<RawValue>, ApiError> {
     let Some(ctx) = ctx else { return Ok(empty()) };
-    match serde_json::from_str::<Value>(ctx.get()) {
+    match json::read(ctx.get().as_bytes()) {
         Ok(Value::Object(fields)) => check_fields(&fields).map_err(ApiError::from_reason)?,
         _ => return Err(ApiError::from_reason("invalid_join_ctx")),
     }

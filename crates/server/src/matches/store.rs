@@ -23,6 +23,7 @@ use crate::clock;
 use crate::db::{Db, Document, in_list};
 use crate::edge::error::{Outcome, database};
 use crate::edge::params::Limit;
+use crate::text::{is_id, is_storable};
 use crate::votes;
 
 use super::entities::{records, snapshots, stats};
@@ -213,6 +214,9 @@ impl Store {
 
     /// A finished match.
     pub async fn record(&self, id: &str) -> Outcome<Option<Value>> {
+        if !is_id(id) {
+            return Ok(None);
+        }
         let row = records::Entity::find_by_id(id)
             .one(self.db.read())
             .await
@@ -236,6 +240,10 @@ impl Store {
 
     /// Finished matches, newest first.
     pub async fn records(&self, filter: &RecordFilter) -> Outcome<Vec<Value>> {
+        let wanted = [&filter.mode, &filter.status];
+        if !wanted.into_iter().flatten().all(|text| is_storable(text)) {
+            return Ok(Vec::new());
+        }
         let mut query = records::Entity::find();
         if let Some(mode) = &filter.mode {
             query = query.filter(records::Column::Mode.eq(mode));
@@ -289,7 +297,7 @@ async fn write_record(
     transaction: &DatabaseTransaction,
     record: &MatchRecord,
 ) -> Result<(), DbErr> {
-    let result: Value = serde_json::from_slice(&record.result).unwrap_or_else(|_| json!({}));
+    let result: Value = asobi_wire::json::read(&record.result).unwrap_or_else(|_| json!({}));
     let row = records::ActiveModel {
         id: Set(record.id.to_string()),
         mode: Set(record.mode.clone()),

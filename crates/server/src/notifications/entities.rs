@@ -17,7 +17,8 @@ pub struct Model {
     pub content: Json,
     pub read: bool,
     pub sent_at: i64,
-    pub about_id: Option<String>,
+    /// Whose deed it tells of.
+    pub from_player_id: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

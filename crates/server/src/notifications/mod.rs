@@ -64,7 +64,7 @@ pub struct Notice {
     kind: String,
     subject: String,
     content: Value,
-    about: Option<PlayerId>,
+    from: Option<String>,
 }
 
 /// A notification as its player sees it.
@@ -110,15 +110,15 @@ impl Notice {
             kind: kind.to_owned(),
             subject: subject.to_owned(),
             content,
-            about: None,
+            from: None,
         }
     }
 
-    /// Names the player whose name the content holds: erased, they take the notification along.
-    #[must_use]
-    pub(crate) fn about(self, player: &str) -> Self {
+    /// Says whose deed it tells of: it goes when they are erased. Whoever adds it must have
+    /// locked them.
+    pub(crate) fn from(self, player: &str) -> Self {
         Self {
-            about: Some(player.into()),
+            from: Some(player.to_owned()),
             ..self
         }
     }
@@ -138,7 +138,7 @@ impl Notice {
             kind: kind.to_owned(),
             subject: subject.to_owned(),
             content,
-            about: None,
+            from: None,
         })
     }
 }

@@ -86,7 +86,7 @@ fn row(new: &Notification, notice: &Notice, sent_at: i64) -> ActiveModel {
         content: Set(notice.content.clone()),
         read: Set(false),
         sent_at: Set(sent_at),
-        about_id: Set(notice.about.as_ref().map(ToString::to_string)),
+        from_player_id: Set(notice.from.clone()),
     }
 }
 

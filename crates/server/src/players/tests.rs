@@ -141,12 +141,11 @@ const NOT_OF_PLAYERS: [&str; 5] = [
 ];
 
 /// What keeps a bare id of somebody who is gone.
-const KEEPS_IDS: [&str; 6] = [
+const KEEPS_IDS: [&str; 5] = [
     "audit_entries.actor_id",
     "audit_entries.target_id",
     "group_invites.invited_by",
     "match_records.players",
-    "notifications.content",
     "votes.votes_cast",
 ];
 
@@ -165,6 +164,7 @@ const ROWS: &str = "
     INSERT INTO chat_messages VALUES ('c2', 'dm', 'dm', '$o', 'psst', 1, '$p', NULL);
     INSERT INTO chat_messages VALUES ('c3', 'room', 'lobby', '$o', 'hi', 1, NULL, NULL);
     INSERT INTO notifications VALUES ('n1', '$p', 'news', 'subject', '{}', false, 1, NULL);
+    INSERT INTO notifications VALUES ('n2', '$o', 'deed', 'of', '{\"by\":\"$p\"}', false, 1, '$p');
     INSERT INTO cloud_saves VALUES ('s1', '$p', 'slot', '{}', 1, 1);
     INSERT INTO storage_objects VALUES ('o1', 'c', 'k', '$p', '$p', '{}', 1, 'owner', 'owner', 1);
     INSERT INTO match_records VALUES ('r1', 'm', 'finished', '[\"$p\"]', '{}', 1, 1, 1);

@@ -171,12 +171,13 @@ impl Social {
     /// once. What stands already is answered as it is, a block of the caller's own too.
     ///
     /// # Errors
-    /// `social.cannot_friend_self`, `social.friend_not_found`, `social.blocked`,
+    /// `social.cannot_friend_self`, `rate_limited`, `social.friend_not_found`, `social.blocked`,
     /// `social.friend_limit_reached` (`details.player_id`: whose list is full).
     pub async fn ask(&self, player: &PlayerId, friend: &str) -> Outcome<Friendship> {
         if player.as_str() == friend {
             return Err(Code::CannotFriendSelf.into());
         }
+        self.spend_notice(player)?;
         let tx = self.db.write().await.map_err(database)?;
         let pair = Pair::lock(&tx, player, friend).await?;
         let (row, told) = self.ask_locked(&tx, &pair).await?;
@@ -357,7 +358,7 @@ async fn tell(
 ) -> Outcome<Vec<Notification>> {
     let content = json!({ "from_player_id": pair.me.id, "from_username": pair.me.username });
     let to = [PlayerId::from(pair.other.id.as_str())];
-    let notice = Notice::new(kind, subject, content).about(&pair.me.id);
+    let notice = Notice::new(kind, subject, content).from(&pair.me.id);
     notifications::add(tx, &to, &notice).await.map_err(database)
 }
 

@@ -78,14 +78,16 @@ impl Social {
     /// Invites a player into a group, or admits one who asked. Inviting again changes nothing.
     ///
     /// # Errors
-    /// `social.group_not_found`, `forbidden`, `player.not_found`, `social.blocked` (the player
+    /// `rate_limited`, `social.group_not_found`, `forbidden`, `player.not_found`, `social.blocked` (the player
     /// blocks whoever invites), `social.already_member`, `social.invite_limit_reached`; when
     /// admitting `social.group_full` and `social.group_limit_reached`.
     pub async fn invite(&self, player: &PlayerId, id: &str, target: &str) -> Outcome<Invited> {
+        self.spend_notice(player)?;
         let tx = self.db.write().await.map_err(database)?;
         // Locked before the group, as everywhere, though it matters only if they may invite.
-        let target = Some(target).filter(|target| is_id(target));
-        let locked = people::lock(&tx, target).await.map_err(database)?;
+        let both = [Some(player.as_str()), Some(target).filter(|id| is_id(id))];
+        let locked = people::lock(&tx, both.into_iter().flatten()).await;
+        let locked = locked.map_err(database)?;
         let group = lock_group(&tx, id).await?;
         if !acting_member(&tx, &group, player)
             .await?
@@ -94,7 +96,8 @@ impl Social {
         {
             return Err(Code::Forbidden.into());
         }
-        let target = locked.first().ok_or(Code::PlayerNotFound)?;
+        let target = locked.iter().find(|person| person.id == target);
+        let target = target.ok_or(Code::PlayerNotFound)?;
         let is_blocked = super::store::is_blocked(&tx, &target.id, player.as_str()).await;
         if is_blocked.map_err(database)? {
             return Err(Code::SocialBlocked.into());
@@ -128,14 +131,16 @@ impl Social {
             "group_id": group.id, "group_name": group.name, "from_player_id": player,
         });
         let to = [PlayerId::from(target.id.as_str())];
-        let told = notifications::add(&tx, &to, &Notice::new(kind, subject, content)).await;
+        let notice = Notice::new(kind, subject, content).from(player.as_str());
+        let told = notifications::add(&tx, &to, &notice).await;
         let told = told.map_err(database)?;
         tx.commit().await.map_err(database)?;
         self.notifications.push(told).await;
         Ok(outcome)
     }
 
-    /// Notes that a player wants to join a closed group, and tells those who may admit them.
+    /// Notes that a player wants to join a closed group, and tells those who may admit them and
+    /// have not blocked them.
     /// False: too many wait already, and nothing is noted.
     pub(super) async fn request(
         &self,
@@ -156,9 +161,11 @@ impl Social {
             "group_id": group.id, "group_name": group.name,
             "from_player_id": caller.id, "from_username": caller.username,
         });
-        let notice = Notice::new(REQUESTED, "Request to join a group", content);
-        let notice = notice.about(&caller.id);
-        let staff = staff(&tx, group).await?;
+        let notice = Notice::new(REQUESTED, "Request to join a group", content).from(&caller.id);
+        let mut staff = staff(&tx, group).await?;
+        let blockers = super::store::blockers(&tx, &staff, &caller.id).await;
+        let blockers = blockers.map_err(database)?;
+        staff.retain(|player| !blockers.iter().any(|id| id == player.as_str()));
         let told = notifications::add(&tx, &staff, &notice).await;
         let told = told.map_err(database)?;
         tx.commit().await.map_err(database)?;

@@ -59,10 +59,11 @@ impl Social {
     /// the wish is noted, for those who may invite.
     ///
     /// # Errors
-    /// `social.group_not_found`, `social.already_member`, `social.group_closed`
+    /// `rate_limited`, `social.group_not_found`, `social.already_member`, `social.group_closed`
     /// (`details.requested`: whether the wish is noted), `social.group_full`,
     /// `social.group_limit_reached`.
     pub async fn join_group(&self, player: &PlayerId, id: &str) -> Outcome<()> {
+        self.spend_notice(player)?;
         let tx = self.db.write().await.map_err(database)?;
         let caller = lock_caller(&tx, player).await?;
         let group = lock_group(&tx, id).await?;
@@ -108,10 +109,16 @@ impl Social {
     /// Takes a player out of a group. Whoever is in no such group has left it already. An owner
     /// leaves the group to the member who stands highest, of these who joined first; without a
     /// member there is no group.
+    ///
+    /// # Errors
+    /// `unauthenticated` if the player was erased.
     pub async fn leave_group(&self, player: &PlayerId, id: &str) -> Outcome<()> {
         let tx = self.db.write().await.map_err(database)?;
+        lock_caller(&tx, player).await?;
         let told = match lock_group(&tx, id).await {
-            Ok(group) => depart(&tx, &group, player).await.map_err(database)?,
+            Ok(group) => depart(&tx, &group, player, Some(player))
+                .await
+                .map_err(database)?,
             Err(error) if error.code == Code::GroupNotFound => return Ok(()),
             Err(error) => return Err(error),
         };
@@ -125,7 +132,8 @@ impl Social {
     /// the old owner becomes an admin.
     ///
     /// # Errors
-    /// `social.invalid_role`, `social.group_not_found`, `social.member_not_found`, `forbidden`.
+    /// `social.invalid_role`, `rate_limited`, `social.group_not_found`, `social.member_not_found`,
+    /// `forbidden`.
     pub async fn set_group_role(
         &self,
         player: &PlayerId,
@@ -134,7 +142,9 @@ impl Social {
         role: &str,
     ) -> Outcome<GroupMember> {
         let role = Role::parse(role).ok_or(Code::InvalidRole)?;
+        self.spend_notice(player)?;
         let tx = self.db.write().await.map_err(database)?;
+        lock_caller(&tx, player).await?;
         let group = lock_group(&tx, id).await?;
         let actor = acting_member(&tx, &group, player).await?;
         let member = target_member(&tx, &group, target).await?;
@@ -145,7 +155,7 @@ impl Social {
         if !may {
             return Err(Code::Forbidden.into());
         }
-        let told = change_role(&tx, &group, &actor, &member, role)
+        let told = change_role(&tx, &group, &actor, &member, role, Some(player))
             .await
             .map_err(database)?;
         let mut seen = self.seen_by_id(&tx, [target]).await?;
@@ -190,17 +200,18 @@ impl Social {
 pub async fn hand_over_groups(tx: &DatabaseTransaction, player: &PlayerId) -> Result<(), DbErr> {
     for membership in store::memberships(tx, player.as_str()).await? {
         if let Some(group) = store::lock(tx, &membership.group_id).await? {
-            depart(tx, &group, player).await?;
+            depart(tx, &group, player, None).await?;
         }
     }
     Ok(())
 }
 
-/// Takes a player out of a locked group.
+/// Takes a player out of a locked group. `from` is as [`change_role`] has it.
 async fn depart(
     tx: &DatabaseTransaction,
     group: &Group,
     player: &PlayerId,
+    from: Option<&PlayerId>,
 ) -> Result<Vec<Notification>, DbErr> {
     let Some(member) = store::member(tx, &group.id, player.as_str()).await? else {
         return Ok(Vec::new());
@@ -210,7 +221,7 @@ async fn depart(
         return Ok(Vec::new());
     }
     match store::members(tx, &group.id).await?.first() {
-        Some(heir) => change_role(tx, group, &member, heir, Role::Owner).await,
+        Some(heir) => change_role(tx, group, &member, heir, Role::Owner, from).await,
         None => {
             store::delete_group(tx, &group.id).await?;
             Ok(Vec::new())
@@ -218,13 +229,15 @@ async fn depart(
     }
 }
 
-/// Gives a member of a locked group a role, and tells them. A group has one owner.
+/// Gives a member of a locked group a role, and tells them that it is `from` this player, who must
+/// be locked; none if that is nobody's to know. A group has one owner.
 async fn change_role(
     tx: &DatabaseTransaction,
     group: &Group,
     actor: &Member,
     member: &Member,
     role: Role,
+    from: Option<&PlayerId>,
 ) -> Result<Vec<Notification>, DbErr> {
     if member.role() == role {
         return Ok(Vec::new());
@@ -238,12 +251,15 @@ async fn change_role(
     }
     let content = json!({
         "group_id": group.id, "group_name": group.name, "role": role,
-        "from_player_id": actor.player_id,
+        "from_player_id": from,
     });
     // Only the newest counts, and a member is not flooded by an admin who cannot decide.
     let about = [("group_id", group.id.as_str())];
     notifications::withdraw(tx, &[&member.player_id], ROLE_CHANGED, &about).await?;
-    let notice = Notice::new(ROLE_CHANGED, "Your role in a group changed", content);
+    let mut notice = Notice::new(ROLE_CHANGED, "Your role in a group changed", content);
+    if let Some(from) = from {
+        notice = notice.from(from.as_str());
+    }
     notifications::add(tx, &[member.player_id.as_str().into()], &notice).await
 }
 

@@ -23,6 +23,8 @@ mod store;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use asobi_game::PlayerId;
 use asobi_wire::Code;
@@ -35,6 +37,7 @@ use crate::cluster::Bus;
 use crate::config::SocialConfig;
 use crate::db::Db;
 use crate::edge::error::{Outcome, database};
+use crate::edge::limits::{Limiter, Rate, rate_limited};
 use crate::notifications::Notifications;
 use crate::text::is_id;
 
@@ -48,6 +51,7 @@ pub struct Social {
     notifications: Notifications,
     max_friends: u64,
     max_groups: u64,
+    notices: Arc<Limiter<PlayerId>>,
 }
 
 /// What others see of a player, and whether they are there.
@@ -64,13 +68,24 @@ pub struct Seen {
 impl Social {
     /// The friends and groups of a database.
     pub fn new(config: &SocialConfig, db: Db, bus: Bus, notifications: Notifications) -> Self {
+        let notices = Rate::new(config.notices_per_minute, Duration::from_secs(60));
         Self {
             db,
             bus,
             notifications,
             max_friends: config.max_friends,
             max_groups: config.max_groups,
+            notices: Arc::new(Limiter::new(notices)),
         }
+    }
+
+    /// Counts what others are notified of. Done and taken back over and over it would keep them,
+    /// and the database, busy.
+    ///
+    /// # Errors
+    /// `rate_limited`
+    fn spend_notice(&self, player: &PlayerId) -> Outcome<()> {
+        self.notices.take(player.clone()).map_err(rate_limited)
     }
 
     /// Whether `by` has blocked `other`.

@@ -33,6 +33,23 @@ pub(super) async fn is_blocked(db: &impl ConnectionTrait, by: &str, other: &str)
     Ok(rows.count(db).await? > 0)
 }
 
+/// Those of `players` who have blocked `other`.
+pub(super) async fn blockers(
+    db: &impl ConnectionTrait,
+    players: &[PlayerId],
+    other: &str,
+) -> Result<Vec<String>> {
+    Entity::find()
+        .select_only()
+        .column(Column::PlayerId)
+        .filter(Column::PlayerId.is_in(players.iter().map(PlayerId::as_str)))
+        .filter(Column::FriendId.eq(other))
+        .filter(Column::Status.eq(status::BLOCKED))
+        .into_tuple()
+        .all(db)
+        .await
+}
+
 /// The accepted friendships of several players.
 pub(super) async fn accepted(db: &impl ConnectionTrait, players: &[PlayerId]) -> Result<Vec<Row>> {
     let ids = || in_list(players.iter().map(PlayerId::as_str));

@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::db::Db;
 use crate::edge::error::{Outcome, database};
 use crate::matches::Matches;
+use crate::text::is_storable;
 
 /// The votes domain. Cheap to clone.
 #[derive(Clone)]
@@ -54,7 +55,11 @@ impl Votes {
 
     /// One finished vote.
     pub async fn find(&self, id: &str) -> Outcome<Value> {
-        let vote = store::find(&self.db, id).await.map_err(database)?;
+        // A game may choose the id, so it need not be a UUID.
+        let vote = match is_storable(id) {
+            true => store::find(&self.db, id).await.map_err(database)?,
+            false => None,
+        };
         vote.ok_or_else(|| Code::VoteNotFound.into())
     }
 }

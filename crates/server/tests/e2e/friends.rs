@@ -5,7 +5,7 @@ use std::time::Duration;
 use asobi_wire::Code;
 use serde_json::{Value, json};
 
-use crate::guests::{Guest, request};
+use crate::rest::{Guest, request};
 use crate::server::{GAME, SOON, Server};
 
 /// Ids that name nobody, as they stand in a path.

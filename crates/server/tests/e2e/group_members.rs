@@ -3,7 +3,7 @@
 use asobi_wire::Code;
 use serde_json::json;
 
-use crate::guests::Guest;
+use crate::rest::Guest;
 use crate::server::{SOON, Server};
 
 fn roles<const N: usize>(expected: [(&Guest, &str); N]) -> Vec<(String, String)> {

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::friends::NO_IDS;
-use crate::guests::{Answer, Guest};
+use crate::rest::{Answer, Guest};
 use crate::server::{GAME, Server};
 
 impl Guest {
@@ -318,4 +318,31 @@ async fn ids_that_name_nothing_have_their_code() {
         list.refused(Code::InvalidPayload);
     }
     a.invite(&group, &a).await.refused(Code::AlreadyMember);
+}
+
+/// Whoever was blocked does not come back as somebody who wants to join.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_player_does_not_knock_at_the_groups_of_who_blocks() {
+    let server = Server::start();
+    let [ada, bob, moderator] = server.guests().await;
+    let group = ada.post("/groups", json!({"name": "Crew"})).await.ok();
+    let group = format!("/groups/{}", group["id"].as_str().unwrap());
+    let invited = json!({ "player_id": moderator.id });
+    ada.post(&format!("{group}/invites"), invited).await.ok();
+    moderator.post(&format!("{group}/join"), "").await.ok();
+    let role = format!("{group}/members/{}/role", moderator.id);
+    ada.put(&role, json!({"role": "moderator"})).await.ok();
+    let block = json!({"status": "blocked"});
+    ada.put(&format!("/friends/{}", bob.id), block).await.ok();
+    bob.post(&format!("{group}/join"), "")
+        .await
+        .refused(Code::GroupClosed);
+    assert!(
+        ada.get("/notifications")
+            .await
+            .rows("notifications")
+            .is_empty()
+    );
+    let told = moderator.get("/notifications").await.rows("notifications");
+    assert_eq!(told[0]["type"], "group_join_request");
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use asobi_client::{Client, ConnectOptions, Device};
+use asobi_wire::Code;
 use serde_json::json;
 
 use crate::server::{GAME, SOON, Server};
@@ -169,23 +170,13 @@ async fn registrations_sign_ins_and_requests_have_their_limits() {
 async fn joins_are_limited_for_each_player() {
     let server = Server::with(GAME, &[("ASOBI_LIMITS__JOINS_PER_MINUTE", "3")]);
     let (a, b) = server.pair().await;
-    let id = server_match(&a).await;
+    let id = a.match_id().await;
     for _ in 0..3 {
         a.client.match_join(&id, None).await.unwrap();
     }
     let limited = a.client.match_join(&id, None).await.unwrap_err();
     assert_eq!(limited.code(), Some("join_rate_limited"));
     b.client.match_join(&id, None).await.unwrap();
-}
-
-/// The match a player is in, as a second sign-in learns it.
-async fn server_match(player: &crate::server::Player) -> String {
-    let welcome = player
-        .client
-        .request("session.connect", &json!({"token": player.token}))
-        .await
-        .unwrap();
-    welcome.json()["match_id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,4 +200,39 @@ async fn a_slow_reader_gets_the_newest_state_and_delays_nobody() {
         .state(|state| state["ticks"].as_i64().unwrap() >= after)
         .await;
     assert!(caught_up["ticks"].as_i64().unwrap() >= after);
+}
+
+/// What is done and taken back over and over would keep those busy who are told of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_are_notified_of_is_limited_for_each_player() {
+    let server = Server::with(GAME, &[("ASOBI_SOCIAL__NOTICES_PER_MINUTE", "4")]);
+    let [ada, bob, eve] = server.guests().await;
+    let group = json!({"name": "Crew"});
+    let group = bob.post("/groups", group).await.ok();
+    let group = format!("/groups/{}", group["id"].as_str().unwrap());
+    let ask = json!({ "friend_id": bob.id });
+    for _ in 0..3 {
+        ada.post("/friends", &ask).await.ok();
+        ada.delete(&format!("/friends/{}", bob.id)).await.ok();
+    }
+    let join = format!("{group}/join");
+    ada.post(&join, "").await.refused(Code::GroupClosed);
+    let limited = ada.post(&join, "").await.refused(Code::RateLimited);
+    assert!(limited["retry_after"].as_u64().unwrap() >= 1);
+    ada.post("/friends", &ask).await.refused(Code::RateLimited);
+    ada.post(&format!("{group}/invites"), json!({ "player_id": eve.id }))
+        .await
+        .refused(Code::RateLimited);
+    ada.put(
+        &format!("{group}/members/{}/role", bob.id),
+        json!({"role": "member"}),
+    )
+    .await
+    .refused(Code::RateLimited);
+    // Of what was taken back nothing stays; others have a limit of their own.
+    assert_eq!(
+        bob.get("/notifications").await.rows("notifications").len(),
+        1
+    );
+    eve.post("/friends", &ask).await.ok();
 }

@@ -12,7 +12,8 @@ mod database;
 mod friends;
 mod group_members;
 mod groups;
-mod guests;
+mod hostile;
+mod hostile_frames;
 mod limits;
 mod notifications;
 #[path = "../support/outside.rs"]

@@ -4,7 +4,7 @@ use asobi_wire::Code;
 use serde_json::{Value, json};
 
 use crate::friends::NO_IDS;
-use crate::guests::{Guest, request};
+use crate::rest::{Guest, request};
 use crate::server::{GAME, Server};
 
 impl Guest {

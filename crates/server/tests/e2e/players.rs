@@ -1,8 +1,11 @@
 //! Profiles, the erasure of an account, and guests who stay away.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use asobi_client::{Client, Device};
+use asobi_wire::Code;
 use serde_json::{Value, json};
 
 use crate::server::{GAME, SOON, Server, asobi};
@@ -56,17 +59,17 @@ async fn a_profile_is_there_for_everybody_signed_in() {
         &"x".repeat(5_000),
     ] {
         let answer = server.read(&format!("/players/{id}"), &other).await;
-        answer.refused("player.not_found");
+        answer.refused(Code::PlayerNotFound);
     }
     server
         .read("/players/%FF", &other)
         .await
-        .refused("not_found");
+        .refused(Code::NotFound);
     for token in ["", "nonsense"] {
         server
             .read("/players/me", token)
             .await
-            .refused("unauthenticated");
+            .refused(Code::Unauthenticated);
     }
 }
 
@@ -116,7 +119,7 @@ async fn players_change_their_own_profile_and_nothing_else() {
     ] {
         put(other, json!({"display_name": "Eve"}))
             .await
-            .refused("forbidden");
+            .refused(Code::Forbidden);
     }
     let large = "x".repeat(17 * 1024);
     for (field, value) in [
@@ -139,14 +142,12 @@ async fn players_change_their_own_profile_and_nothing_else() {
         ("metadata", json!("{}")),
         ("metadata", json!({ "a": large })),
     ] {
-        let body = put("me", json!({ field: value }))
+        let details = put("me", json!({ field: value }))
             .await
-            .refused("validation_failed");
-        assert!(body["errors"][field][0].is_string(), "{body}");
-        assert!(
-            body["error"]["details"]["fields"][field][0].is_string(),
-            "{body}"
-        );
+            .refused(Code::ValidationFailed);
+        for list in ["errors", "fields"] {
+            assert!(details[list][field][0].is_string(), "{details}");
+        }
     }
     let raw = async |body: &str| server.rest("PUT", "/players/me", &token, body).await;
     let deep = |n: usize| {
@@ -157,13 +158,13 @@ async fn players_change_their_own_profile_and_nothing_else() {
         )
     };
     for (body, code) in [
-        ("{", "invalid_json"),
-        ("[]", "invalid_payload"),
-        ("null", "invalid_payload"),
-        ("{\"display_name\":\"\\ud800\"}", "invalid_json"),
-        ("{\"metadata\":{\"a\":1e400}}", "invalid_json"),
-        (&deep(10_000), "invalid_json"),
-        (&" ".repeat(2 * 1024 * 1024), "payload_too_large"),
+        ("{", Code::InvalidJson),
+        ("[]", Code::InvalidPayload),
+        ("null", Code::InvalidPayload),
+        ("{\"display_name\":\"\\ud800\"}", Code::InvalidJson),
+        ("{\"metadata\":{\"a\":1e400}}", Code::InvalidJson),
+        (&deep(10_000), Code::InvalidJson),
+        (&" ".repeat(2 * 1024 * 1024), Code::PayloadTooLarge),
     ] {
         raw(body).await.refused(code);
     }
@@ -171,11 +172,11 @@ async fn players_change_their_own_profile_and_nothing_else() {
     server
         .rest("PUT", "/players/me", "", "{}")
         .await
-        .refused("unauthenticated");
+        .refused(Code::Unauthenticated);
     server
         .rest("DELETE", "/players/me", &token, "")
         .await
-        .refused("method_not_allowed");
+        .refused(Code::MethodNotAllowed);
 }
 
 /// A guest in the middle of a match and of the queue, with saves and objects.
@@ -216,11 +217,11 @@ async fn an_erased_guest_is_out_of_everything_at_once_and_for_good() {
     server
         .read("/storage/c/k", &b.token)
         .await
-        .refused("storage.not_found");
+        .refused(Code::StorageNotFound);
     server
         .read(&format!("/players/{}", a.id), &b.token)
         .await
-        .refused("player.not_found");
+        .refused(Code::PlayerNotFound);
     for restarted in [false, true] {
         if restarted {
             server.kill_and_restart();
@@ -237,12 +238,35 @@ async fn an_erased_guest_is_out_of_everything_at_once_and_for_good() {
         ] {
             let answer = server.rest(method, path, &a.token, "{}").await;
             assert_eq!(answer.status, 401, "{method} {path}");
-            answer.refused("unauthenticated");
+            answer.refused(Code::Unauthenticated);
         }
         let error = Client::connect(&server.url, &a.token).await.unwrap_err();
         assert_eq!(error.code(), Some("unauthenticated"));
     }
     server.read("/players/me", &b.token).await.ok();
+}
+
+/// A client that hangs up while it is being erased is erased or not, and nothing in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_hangs_up_is_not_half_erased() {
+    let server = Server::start();
+    let address = server.url.strip_prefix("http://").unwrap();
+    for n in 0..40 {
+        let [guest] = server.guests().await;
+        let request = format!(
+            "POST /api/v1/players/me/erase HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+             content-length: 0\r\n\r\n",
+            guest.token
+        );
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        tokio::time::sleep(Duration::from_micros(200 * (n % 20))).await;
+        drop(stream);
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        let answer = guest.get("/players/me").await;
+        // Not 404: a token that counts, of a player there is not.
+        assert!([200, 401].contains(&answer.status), "{}", answer.body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -271,22 +295,22 @@ async fn whoever_has_a_password_confirms_with_it() {
     for body in ["", "{}", "{\"password\":7}", "{\"password\":null}"] {
         let answer = erase(body).await;
         assert_eq!(answer.status, 400, "{body}");
-        assert_eq!(answer.refused("missing_field")["field"], "password");
+        assert_eq!(answer.refused(Code::MissingField)["field"], "password");
     }
     let limited = erase("{}").await;
     assert_eq!(limited.status, 400, "the fifth");
-    let limited = erase("{}").await.refused("rate_limited");
+    let limited = erase("{}").await.refused(Code::RateLimited);
     assert!(limited["retry_after"].as_u64().unwrap() > 0);
     // The limit is the player's, not the address's.
     let (_, bob) = register(&server, "bob").await;
     server
         .rest("POST", "/players/me/erase", &bob, "{")
         .await
-        .refused("invalid_json");
+        .refused(Code::InvalidJson);
     server
         .rest("POST", "/players/me/erase", &bob, "[]")
         .await
-        .refused("invalid_payload");
+        .refused(Code::InvalidPayload);
     let long = json!({"password": "x".repeat(100_000)});
     for wrong in [
         json!({"password": "secret124"}),
@@ -295,7 +319,7 @@ async fn whoever_has_a_password_confirms_with_it() {
     ] {
         let answer = server.rest("POST", "/players/me/erase", &bob, wrong).await;
         assert_eq!(answer.status, 403);
-        answer.refused("player.confirmation_failed");
+        answer.refused(Code::PlayerConfirmationFailed);
     }
     server.read("/players/me", &bob).await.ok();
     let right = json!({"password": PASSWORD});
@@ -306,7 +330,7 @@ async fn whoever_has_a_password_confirms_with_it() {
     server
         .read("/players/me", &bob)
         .await
-        .refused("unauthenticated");
+        .refused(Code::Unauthenticated);
     // The name is free again, and was somebody else's.
     assert!(server.api().login("bob", PASSWORD).await.is_err());
     let (_, again) = register(&server, "bob").await;
@@ -318,7 +342,7 @@ async fn whoever_has_a_password_confirms_with_it() {
     server
         .rest("POST", "/players/me/erase", "", "{}")
         .await
-        .refused("unauthenticated");
+        .refused(Code::Unauthenticated);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -338,7 +362,7 @@ async fn every_session_of_an_erased_player_ends() {
     server
         .read("/players/me", &elsewhere.access_token)
         .await
-        .refused("unauthenticated");
+        .refused(Code::Unauthenticated);
     assert!(
         server
             .api()
@@ -362,7 +386,7 @@ async fn an_erased_player_waits_in_no_queue() {
     server
         .read(&ticket, &b.token)
         .await
-        .refused("matchmaker.ticket_not_found");
+        .refused(Code::MatchmakerTicketNotFound);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -389,7 +413,7 @@ async fn guests_who_stay_away_are_deleted_and_those_who_play_are_not() {
     server
         .read(&path, &player)
         .await
-        .refused("player.not_found");
+        .refused(Code::PlayerNotFound);
     assert!(server.log().contains("deleted guests who stayed away"));
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use asobi_client::{Api, Client, Device, Event};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::postgres::Postgres;
 
@@ -71,12 +71,13 @@ end
 "#;
 
 /// Settings that let a test do in a second what players do in an hour.
-const UNLIMITED: [(&str, &str); 6] = [
+const UNLIMITED: [(&str, &str); 7] = [
     ("ASOBI_LIMITS__AUTH_PER_SECOND", "0"),
     ("ASOBI_LIMITS__REGISTER_PER_SECOND", "0"),
     ("ASOBI_LIMITS__WS_CONNECTS_PER_SECOND", "0"),
     ("ASOBI_LIMITS__API_PER_SECOND", "0"),
     ("ASOBI_LIMITS__JOINS_PER_MINUTE", "0"),
+    ("ASOBI_SOCIAL__NOTICES_PER_MINUTE", "0"),
     ("ASOBI_MATCHMAKER__TICK_INTERVAL_MS", "50"),
 ];
 
@@ -283,6 +284,14 @@ impl Player {
     pub(crate) async fn at(&self, x: i64) -> Value {
         self.state(|state| state["players"][&self.id]["x"].as_f64() == Some(x as f64))
             .await
+    }
+
+    /// The match this player is in, as another `session.connect` learns it.
+    pub(crate) async fn match_id(&self) -> String {
+        let sign_in = json!({ "token": self.token });
+        let welcome = self.client.request("session.connect", &sign_in).await;
+        let welcome = welcome.unwrap().json();
+        welcome["match_id"].as_str().unwrap().to_owned()
     }
 
     pub(crate) fn input(&self, input: Value) {

@@ -1,63 +1,43 @@
 //! Cloud saves and collections over REST.
 
+use asobi_wire::Code;
 use serde_json::{Value, json};
 
-use crate::rest::Answer;
+use crate::rest::{Answer, Guest};
 use crate::server::{GAME, Player, Server};
 
 /// Bodies that are wrong for any of the routes that take one, and what they are answered with.
-fn wrong_bodies(field: &str) -> Vec<(String, &'static str)> {
+fn wrong_bodies(field: &str) -> Vec<(String, Code)> {
     let deep = format!(
         "{{\"{field}\":{}{}}}",
         "[".repeat(10_000),
         "]".repeat(10_000)
     );
     vec![
-        ("{".into(), "invalid_json"),
-        (format!("{{\"{field}\":}}"), "invalid_json"),
-        (format!("{{\"{field}\":\"\\ud800\"}}"), "invalid_json"),
-        (format!("{{\"{field}\":1e400}}"), "invalid_json"),
-        (deep, "invalid_json"),
+        ("{".into(), Code::InvalidJson),
+        (format!("{{\"{field}\":}}"), Code::InvalidJson),
+        (format!("{{\"{field}\":\"\\ud800\"}}"), Code::InvalidJson),
+        (format!("{{\"{field}\":1e400}}"), Code::InvalidJson),
+        (deep, Code::InvalidJson),
         (
             format!("{{\"{field}\":1,\"version\":\"1\"}}"),
-            "missing_field",
+            Code::MissingField,
         ),
         (
             format!("{{\"{field}\":1,\"version\":1.5}}"),
-            "missing_field",
+            Code::MissingField,
         ),
         (
             format!("{{\"{field}\":1,\"version\":{{}}}}"),
-            "missing_field",
+            Code::MissingField,
         ),
-        (" ".repeat(2 * 1024 * 1024), "payload_too_large"),
+        (" ".repeat(2 * 1024 * 1024), Code::PayloadTooLarge),
     ]
 }
 
-struct Storage<'a> {
-    server: &'a Server,
-    token: &'a str,
-}
-
-impl Storage<'_> {
-    async fn get(&self, path: &str) -> Answer {
-        self.server.read(path, self.token).await
-    }
-
-    async fn put(&self, path: &str, body: impl ToString) -> Answer {
-        self.server.rest("PUT", path, self.token, body).await
-    }
-
-    async fn delete(&self, path: &str) -> Answer {
-        self.server.rest("DELETE", path, self.token, "").await
-    }
-}
-
-fn of<'a>(server: &'a Server, player: &'a Player) -> Storage<'a> {
-    Storage {
-        server,
-        token: &player.token,
-    }
+fn of(server: &Server, player: &Player) -> Guest {
+    let [guest] = server.guests_of([player]);
+    guest
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,15 +63,17 @@ async fn a_save_is_there_after_a_crash_and_nobody_elses() {
 
     let his = of(&server, &bob);
     assert_eq!(his.get("/saves").await.ok(), json!({"saves": []}));
-    his.get("/saves/slot%201").await.refused("save.not_found");
+    his.get("/saves/slot%201").await.refused(Code::SaveNotFound);
     his.delete("/saves/slot%201")
         .await
-        .refused("save.not_found");
+        .refused(Code::SaveNotFound);
     assert_eq!(
         hers.delete("/saves/slot%201").await.ok(),
         json!({"success": true})
     );
-    hers.get("/saves/slot%201").await.refused("save.not_found");
+    hers.get("/saves/slot%201")
+        .await
+        .refused(Code::SaveNotFound);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,9 +84,8 @@ async fn a_version_tells_a_device_that_another_wrote() {
     let put = async |body: Value| hers.put("/saves/a", body).await;
     let conflict = |answer: Answer, current: i32| {
         assert_eq!(answer.status, 409);
-        let body = answer.refused("save.version_conflict");
-        assert_eq!(body["error"]["details"]["current_version"], current);
-        assert_eq!(body["current_version"], current);
+        let details = answer.refused(Code::SaveVersionConflict);
+        assert_eq!(details["current_version"], current);
     };
     assert_eq!(put(json!({})).await.ok()["data"], json!({}));
     assert_eq!(
@@ -141,7 +122,7 @@ async fn of_twenty_devices_with_one_version_one_saves() {
     let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(|one| one.status == 200);
     assert_eq!(won.len(), 1);
     for answer in lost {
-        let body = answer.refused("save.version_conflict");
+        let body = answer.refused(Code::SaveVersionConflict);
         assert_eq!(body["current_version"], 2);
     }
     assert_eq!(hers.get("/saves/a").await.ok()["data"], won[0].body["data"]);
@@ -156,19 +137,21 @@ async fn saves_that_are_wrong_are_told_why() {
         hers.put("/saves/a", body).await.refused(code);
     }
     for body in ["[]", "null", "7", "\"text\""] {
-        hers.put("/saves/a", body).await.refused("invalid_payload");
+        hers.put("/saves/a", body)
+            .await
+            .refused(Code::InvalidPayload);
     }
     for slot in ["%00", "a%0Ab", "%E2%80%AEx", &"x".repeat(65)] {
         let path = format!("/saves/{slot}");
-        hers.put(&path, "{}").await.refused("save.invalid_slot");
-        hers.get(&path).await.refused("save.invalid_slot");
-        hers.delete(&path).await.refused("save.invalid_slot");
+        hers.put(&path, "{}").await.refused(Code::SaveInvalidSlot);
+        hers.get(&path).await.refused(Code::SaveInvalidSlot);
+        hers.delete(&path).await.refused(Code::SaveInvalidSlot);
     }
-    hers.put("/saves/%FF", "{}").await.refused("not_found");
+    hers.put("/saves/%FF", "{}").await.refused(Code::NotFound);
     let data = |bytes: usize| json!({ "data": "x".repeat(bytes - 2) });
     let large = hers.put("/saves/a", data(256 * 1024 + 1)).await;
     assert_eq!(large.status, 413);
-    large.refused("save.too_large");
+    large.refused(Code::SaveTooLarge);
     assert_eq!(hers.get("/saves").await.ok(), json!({"saves": []}));
     hers.put("/saves/a", data(256 * 1024)).await.ok();
     for n in 1..10 {
@@ -176,7 +159,7 @@ async fn saves_that_are_wrong_are_told_why() {
     }
     let full = hers.put("/saves/b", "{}").await;
     assert_eq!(full.status, 409);
-    full.refused("save.slot_limit_reached");
+    full.refused(Code::SaveSlotLimitReached);
     hers.put("/saves/a", "{}").await.ok();
     hers.delete("/saves/9").await.ok();
     hers.put("/saves/b", "{}").await.ok();
@@ -193,11 +176,11 @@ async fn saves_that_are_wrong_are_told_why() {
         server
             .rest(method, path, "", "{}")
             .await
-            .refused("unauthenticated");
+            .refused(Code::Unauthenticated);
         server
             .rest(method, path, "nonsense", "{}")
             .await
-            .refused("unauthenticated");
+            .refused(Code::Unauthenticated);
     }
 }
 
@@ -223,23 +206,27 @@ async fn an_object_is_its_owners_unless_it_says_otherwise() {
         assert_eq!(made[field], expected, "{field}");
     }
     assert_eq!(hers.get("/storage/c/k").await.ok(), made);
-    his.get("/storage/c/k").await.refused("storage.forbidden");
+    his.get("/storage/c/k")
+        .await
+        .refused(Code::StorageForbidden);
     his.put("/storage/c/k", "{}")
         .await
-        .refused("storage.forbidden");
+        .refused(Code::StorageForbidden);
     let denied = his.delete("/storage/c/k").await;
     assert_eq!(denied.status, 403);
-    denied.refused("storage.forbidden");
+    denied.refused(Code::StorageForbidden);
 
     let readable = json!({"value": 2, "read_perm": "public"});
     hers.put("/storage/c/k", readable).await.ok();
     assert_eq!(his.get("/storage/c/k").await.ok()["value"], 2);
     his.put("/storage/c/k", "{}")
         .await
-        .refused("storage.forbidden");
+        .refused(Code::StorageForbidden);
     // As in the original, what is not given is the owner's alone again.
     hers.put("/storage/c/k", json!({"value": 3})).await.ok();
-    his.get("/storage/c/k").await.refused("storage.forbidden");
+    his.get("/storage/c/k")
+        .await
+        .refused(Code::StorageForbidden);
 
     let open = json!({"value": 4, "read_perm": "public", "write_perm": "public"});
     hers.put("/storage/c/k", open).await.ok();
@@ -256,17 +243,19 @@ async fn an_object_is_its_owners_unless_it_says_otherwise() {
         .ok();
     his.delete("/storage/c/k")
         .await
-        .refused("storage.forbidden");
+        .refused(Code::StorageForbidden);
     let open = json!({"write_perm": "public"});
     hers.put("/storage/c/k", open).await.ok();
     assert_eq!(
         his.delete("/storage/c/k").await.ok(),
         json!({"success": true})
     );
-    hers.get("/storage/c/k").await.refused("storage.not_found");
+    hers.get("/storage/c/k")
+        .await
+        .refused(Code::StorageNotFound);
     hers.delete("/storage/c/k")
         .await
-        .refused("storage.not_found");
+        .refused(Code::StorageNotFound);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,7 +266,7 @@ async fn an_owner_can_be_named() {
     let open = json!({"value": "ada's", "read_perm": "public", "write_perm": "public"});
     hers.put("/storage/c/k", open).await.ok();
     let named = |id: &str| format!("/storage/c/k?player_id={id}");
-    his.get(&named("me")).await.refused("storage.not_found");
+    his.get(&named("me")).await.refused(Code::StorageNotFound);
     his.put(&named("me"), json!({"value": "bob's"})).await.ok();
     assert_eq!(his.get("/storage/c/k").await.ok()["value"], "bob's");
     assert_eq!(his.get(&named(&ada.id)).await.ok()["value"], "ada's");
@@ -285,27 +274,29 @@ async fn an_owner_can_be_named() {
         his.put(&named(&ada.id), json!({"value": 1})).await.ok()["player_id"],
         ada.id.as_str()
     );
-    hers.get(&named(&bob.id)).await.refused("storage.forbidden");
+    hers.get(&named(&bob.id))
+        .await
+        .refused(Code::StorageForbidden);
     hers.put(&named(&bob.id), "{}")
         .await
-        .refused("storage.forbidden");
+        .refused(Code::StorageForbidden);
     hers.delete(&named(&bob.id))
         .await
-        .refused("storage.forbidden");
+        .refused(Code::StorageForbidden);
     // One makes objects for oneself only.
     let other = format!("/storage/c/new?player_id={}", bob.id);
-    hers.put(&other, "{}").await.refused("storage.not_found");
+    hers.put(&other, "{}").await.refused(Code::StorageNotFound);
     let nobody = "01890a5d-ac96-774b-bcce-b302099a8057";
     for id in [nobody, "", "x", "%00", "..", &ada.id.to_uppercase()] {
-        hers.get(&named(id)).await.refused("storage.not_found");
+        hers.get(&named(id)).await.refused(Code::StorageNotFound);
         hers.put(&named(id), "{}")
             .await
-            .refused("storage.not_found");
-        hers.delete(&named(id)).await.refused("storage.not_found");
+            .refused(Code::StorageNotFound);
+        hers.delete(&named(id)).await.refused(Code::StorageNotFound);
     }
     hers.get("/storage/c/k?player_id=%FF")
         .await
-        .refused("storage.not_found");
+        .refused(Code::StorageNotFound);
     his.delete(&named(&bob.id)).await.ok();
     his.get("/storage/c/k").await.ok();
 }
@@ -321,7 +312,7 @@ async fn objects_that_are_wrong_are_told_why() {
     for body in ["[]", "null", "7", "\"text\""] {
         hers.put("/storage/c/k", body)
             .await
-            .refused("storage.invalid_request");
+            .refused(Code::StorageInvalidRequest);
     }
     for perm in [
         json!("everyone"),
@@ -335,35 +326,37 @@ async fn objects_that_are_wrong_are_told_why() {
             let body = json!({ field: perm });
             hers.put("/storage/c/k", body)
                 .await
-                .refused("storage.invalid_perm");
+                .refused(Code::StorageInvalidPerm);
         }
     }
     for bad in ["%00", "a%0Ab", "%E2%80%AEx", &"x".repeat(129)] {
         for path in [format!("/storage/{bad}/k"), format!("/storage/c/{bad}")] {
-            hers.get(&path).await.refused("storage.invalid_key");
-            hers.put(&path, "{}").await.refused("storage.invalid_key");
-            hers.delete(&path).await.refused("storage.invalid_key");
+            hers.get(&path).await.refused(Code::StorageInvalidKey);
+            hers.put(&path, "{}").await.refused(Code::StorageInvalidKey);
+            hers.delete(&path).await.refused(Code::StorageInvalidKey);
         }
         hers.get(&format!("/storage/{bad}"))
             .await
-            .refused("storage.invalid_key");
+            .refused(Code::StorageInvalidKey);
     }
     let value = |bytes: usize| json!({ "value": "x".repeat(bytes - 2) });
     let large = hers.put("/storage/c/k", value(256 * 1024 + 1)).await;
     assert_eq!(large.status, 413);
-    large.refused("storage.value_too_large");
-    hers.get("/storage/c/k").await.refused("storage.not_found");
+    large.refused(Code::StorageValueTooLarge);
+    hers.get("/storage/c/k")
+        .await
+        .refused(Code::StorageNotFound);
 
     let missing = hers.put("/storage/c/k", json!({"version": 1})).await;
     assert_eq!(
-        missing.refused("storage.version_conflict")["current_version"],
+        missing.refused(Code::StorageVersionConflict)["current_version"],
         0
     );
     hers.put("/storage/c/k", json!({"version": 0})).await.ok();
     let stale = hers.put("/storage/c/k", json!({"version": null})).await;
     assert_eq!(stale.status, 409);
     assert_eq!(
-        stale.refused("storage.version_conflict")["current_version"],
+        stale.refused(Code::StorageVersionConflict)["current_version"],
         1
     );
     hers.put("/storage/c/k", json!({"version": 1})).await.ok();
@@ -372,7 +365,7 @@ async fn objects_that_are_wrong_are_told_why() {
     hers.put("/storage/c/k3", "{}").await.ok();
     let full = hers.put("/storage/c/k4", "{}").await;
     assert_eq!(full.status, 409);
-    full.refused("storage.limit_reached");
+    full.refused(Code::StorageLimitReached);
     hers.put("/storage/c/k3", "{}").await.ok();
 }
 
@@ -425,7 +418,7 @@ async fn a_collection_lists_what_one_may_read_newest_first() {
     assert!(keys(&his.get("/storage/none").await.ok()).is_empty());
     for bad in ["x", "%00", "", "01890A5D-AC96-774B-BCCE-B302099A8057"] {
         let path = format!("/storage/c?before={bad}");
-        his.get(&path).await.refused("invalid_payload");
+        his.get(&path).await.refused(Code::InvalidPayload);
     }
 }
 
@@ -435,17 +428,17 @@ async fn without_storage_there_is_nothing_to_find() {
     let ada = server.guest().await;
     let hers = of(&server, &ada);
     for path in ["/saves", "/saves/a", "/saves/%00"] {
-        hers.get(path).await.refused("save.not_found");
+        hers.get(path).await.refused(Code::SaveNotFound);
     }
-    hers.put("/saves/a", "{}").await.refused("save.not_found");
-    hers.delete("/saves/a").await.refused("save.not_found");
+    hers.put("/saves/a", "{}").await.refused(Code::SaveNotFound);
+    hers.delete("/saves/a").await.refused(Code::SaveNotFound);
     for path in ["/storage/c", "/storage/c/k"] {
-        hers.get(path).await.refused("storage.not_found");
+        hers.get(path).await.refused(Code::StorageNotFound);
     }
     hers.put("/storage/c/k", "{}")
         .await
-        .refused("storage.not_found");
+        .refused(Code::StorageNotFound);
     hers.delete("/storage/c/k")
         .await
-        .refused("storage.not_found");
+        .refused(Code::StorageNotFound);
 }

@@ -141,11 +141,17 @@ async fn who_is_dropped_from_a_group_neither_hears_nor_writes() {
     let room = format!("room:{group}");
     b.ask("chat.join", to(&room)).await;
     b.ask("chat.send", saying(&room, "me too")).await;
-    server.kick(&group, &b).await;
-    server
+    let owner = format!(
+        "UPDATE group_members SET role = 'owner' WHERE player_id = '{}'",
+        a.id
+    );
+    server.sql(&owner).await;
+    let owner = PlayerId::from(a.id.as_str());
+    let kicked = server
         .services
-        .chat
-        .drop_member(&room, &PlayerId::from(b.id.as_str()));
+        .social
+        .kick_group_member(&owner, &group, &b.id);
+    kicked.await.unwrap();
     assert_eq!(
         code(&b, "chat.send", saying(&room, "still?")).await,
         "forbidden"

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use asobi_client::Client;
 use asobi_game::PlayerId;
+use asobi_wire::Code;
 use serde_json::{Value, json};
 
 use crate::chat::channel::between;
+use crate::chat::store::Message;
 use crate::test_server::{Guest, SOON, TestServer, code, heard, next};
 
 fn to(player: &Guest, text: &str) -> Value {
@@ -253,4 +255,52 @@ async fn a_note_to_oneself_is_fine() {
         texts(history.unwrap()["messages"].as_array().unwrap()),
         ["milk"]
     );
+}
+
+/// What is still on its way when a player is erased does not outlive them.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_by_or_to_an_erased_player() {
+    let server = TestServer::start().await;
+    let (a, b) = (server.guest().await, server.guest().await);
+    let room = format!("room:{}", server.group(&[&a, &b]).await);
+    let said = json!({ "channel_id": room, "content": "last words" });
+    a.client.send("chat.send", &said).unwrap();
+    b.ask(
+        "chat.send",
+        json!({ "channel_id": room, "content": "hello" }),
+    )
+    .await;
+    a.client.send("chat.send", &said).unwrap();
+    a.client.heartbeat().await.unwrap();
+    let erased = PlayerId::from(a.id.as_str());
+    server
+        .services
+        .players
+        .erase_self(&erased, None)
+        .await
+        .unwrap();
+    // The game may speak in anybody's name.
+    server.services.chat.say(&room, &a.id, "farewell").unwrap();
+    server.services.chat.flush().await;
+    let history = server.get(&b, &format!("/chat/{room}/history")).await;
+    let history = history.unwrap();
+    let messages = history["messages"].as_array().unwrap();
+    assert_eq!(texts(messages), ["hello", "farewell"]);
+
+    let direct = |from: &str, to: &str| Message {
+        id: String::new(),
+        channel_type: "dm".into(),
+        channel_id: between(from, to),
+        sender_id: from.into(),
+        content: "hi".into(),
+        sent_at: 0,
+        recipient_id: Some(to.into()),
+        delivered_at: None,
+    };
+    let writer = &server.services.chat.shared.writer;
+    for (from, to) in [(&a.id, &b.id), (&b.id, &a.id)] {
+        let refused = writer.send(direct(from, to), false).await;
+        assert_eq!(refused.unwrap_err().code, Code::DmRecipientNotFound);
+    }
+    writer.send(direct(&b.id, &b.id), false).await.unwrap();
 }

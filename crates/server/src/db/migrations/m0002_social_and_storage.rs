@@ -111,10 +111,10 @@ fn messages() -> [TableCreateStatement; 2] {
             .col(json("content"))
             .col(boolean("read"))
             .col(big_integer("sent_at"))
-            // Whose name the content holds, so that it goes with them.
-            .col(string_null("about_id"))
+            // Of another player's deed: who that is.
+            .col(string_null("from_player_id"))
             .foreign_key(&mut owner("notifications"))
-            .foreign_key(&mut reference("notifications", "about_id", "players"))
+            .foreign_key(&mut reference("notifications", "from_player_id", "players"))
             .to_owned(),
     ]
 }
@@ -206,7 +206,7 @@ fn indexes() -> Vec<IndexCreateStatement> {
             "notifications",
             &["player_id", "id"],
         ),
-        index("notifications_about", "notifications", &["about_id"]),
+        index("notifications_from", "notifications", &["from_player_id"]),
         unique("cloud_saves_slot", "cloud_saves", &["player_id", "slot"]),
         unique(
             "storage_objects_key",

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use asobi_game::PlayerId;
 use asobi_wire::Code;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use serde_json::{Value, json};
 
-use super::setup;
+use super::{Setup, setup};
 use crate::accounts::people;
 use crate::db::scratch::{add_players, erase_player};
 use crate::social::{group_store, hand_over_groups, invites};
@@ -85,6 +86,50 @@ async fn an_erased_owner_hands_the_groups_over_and_takes_empty_ones_along() {
         serde_json::to_value(group).unwrap()["creator_id"],
         Value::Null
     );
+}
+
+/// An erasure holds the player and waits for the group; who changes the group must not wait for
+/// the player.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_heir_who_is_being_erased_holds_nobody_up() {
+    let setup = Arc::new(setup().await);
+    for _ in 0..20 {
+        let players = add_players(&setup.db, 3).await;
+        let [owner, heir, other] = &players[..] else {
+            panic!()
+        };
+        let group = setup.group(owner, json!({"name": "Crew", "open": true}));
+        let group = group.await;
+        for member in [heir, other] {
+            setup.social.join_group(member, &group).await.unwrap();
+        }
+        let (erasing, leaving) = tokio::join!(
+            erase_with_groups(Arc::clone(&setup), heir.clone()),
+            setup.social.leave_group(owner, &group),
+        );
+        erasing.unwrap();
+        leaving.unwrap();
+        assert_eq!(
+            setup.roles(&group).await,
+            [(other.to_string(), "owner".to_owned())]
+        );
+    }
+}
+
+/// As `players::erasure` does it.
+async fn erase_with_groups(setup: Arc<Setup>, player: PlayerId) -> Result<(), DbErr> {
+    let task = async move {
+        let tx = setup.db.write().await?;
+        if tx.get_database_backend() == DbBackend::Postgres {
+            let lock = format!("SELECT id FROM players WHERE id = '{player}' FOR UPDATE");
+            tx.execute_unprepared(&lock).await?;
+        }
+        hand_over_groups(&tx, &player).await?;
+        let erase = format!("DELETE FROM players WHERE id = '{player}'");
+        tx.execute_unprepared(&erase).await?;
+        tx.commit().await
+    };
+    tokio::spawn(task).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,8 +22,12 @@ async fn setup() -> Setup {
     let db = scratch.open().await;
     let bus = Bus::default();
     let told = Notifications::new(&NotificationsConfig::default(), db.clone(), bus.clone());
+    let config = SocialConfig {
+        notices_per_minute: 0,
+        ..SocialConfig::default()
+    };
     Setup {
-        social: Social::new(&SocialConfig::default(), db.clone(), bus, told),
+        social: Social::new(&config, db.clone(), bus, told),
         db,
         _scratch: scratch,
     }
