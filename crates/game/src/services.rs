@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::ids::PlayerId;
 
 /// What comes back: the JSON text of the answer, or one word or sentence of what went wrong, as
-/// the script reads it (`not_found`, `storage.value_too_large`).
+/// the script reads it (`not_found`, `value_too_large`).
 pub type Answer = Result<Bytes, String>;
 
 /// An answer on its way.

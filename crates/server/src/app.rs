@@ -104,7 +104,11 @@ impl App {
         );
         let storage = Storage::new(db.clone(), &config.storage);
         let around = Surroundings {
-            services: Arc::new(Answers::new(storage.clone(), notifications.clone())),
+            services: Arc::new(Answers::new(
+                db.clone(),
+                storage.clone(),
+                notifications.clone(),
+            )),
             chat: chat.clone(),
             accounts: accounts.clone(),
             bus: bus.clone(),

@@ -60,7 +60,7 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405, "This address does not take this method.";
     ValidationFailed = "validation_failed", 422, "Some fields are not valid; `details` names them.";
     ClientGateDenied = "client_gate_denied", 403, "The gate before registration turned this request away; see `details.reason`.";
-    NotReady = "not_ready", 503, "The server is starting or stopping; try again shortly.";
+    NotReady = "not_ready", 503, "The server is starting or stopping, or its database is away; try again shortly.";
 
     RegistrationClosed = "auth.registration_closed", 403, "New players are not being accepted here.";
     PasswordRegistrationDisabled = "auth.password_registration_disabled", 403, "New players sign up through a provider here.";
@@ -110,7 +110,7 @@ codes! {
     ChatInvalidContent = "chat.invalid_content", 400, "`content` must be text without control characters.";
     ChatSlowMode = "chat.slow_mode", 429, "This channel takes one message in a while; see `details.retry_after`.";
     ChatRefused = "chat.refused", 403, "The game does not let this message through; see `details.reason`.";
-    DmBlocked = "dm.blocked", 403, "The recipient does not take messages from the sender.";
+    DmBlocked = "dm.blocked", 403, "One of the two has blocked the other.";
     DmContentEmpty = "dm.content_empty", 400, "A message needs `content`.";
     DmContentTooLarge = "dm.content_too_large", 413, "The message is over the size limit.";
     DmInvalidContent = "dm.invalid_content", 400, "`content` must be text without control characters.";

@@ -154,6 +154,7 @@ impl Accounts {
         if !ids.iter().all(|id| is_id(id)) {
             return Ok(false);
         }
+        self.db.check().map_err(database)?;
         let found = store::players(self.db.read(), ids).await;
         let found = found.map_err(database)?;
         Ok(ids.iter().all(|id| found.iter().any(|found| found == id)))

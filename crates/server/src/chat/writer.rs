@@ -20,7 +20,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::accounts::people;
 use crate::clock::db_now;
-use crate::db::Db;
+use crate::db::{Db, log_retry};
 use crate::edge::error::{Outcome, database};
 use crate::session::SessionId;
 
@@ -282,7 +282,7 @@ impl Writer {
         match mail.catch_up(&now, delivered, &mut given_up).await {
             Ok(()) => arrived.retain(|player| !now.contains(player)),
             Err(error) => {
-                tracing::error!(%error, "waiting messages not read; trying again");
+                log_retry(&error, "waiting messages not read");
                 tokio::time::sleep(RETRY).await;
             }
         }

@@ -40,7 +40,7 @@ fn kept(data_dir: &Path) -> anyhow::Result<Generated> {
     if let Ok(text) = std::fs::read_to_string(&path) {
         return serde_json::from_str(&text).with_context(|| {
             format!(
-                "{} is damaged; delete it to make new secrets (everyone signs in again)",
+                "{} is damaged; delete it to make new secrets (access tokens are refreshed; guests' devices are not known any more)",
                 path.display()
             )
         });

@@ -71,6 +71,15 @@ pub(super) fn error() -> DbErr {
     DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)
 }
 
+/// Logs that something failed which is tried again. While the database is away that is said
+/// once, by whoever watches it, and not by everybody who waits for it.
+pub fn log_retry(error: &DbErr, what: &str) {
+    match is_away(error) {
+        true => tracing::debug!(%error, "{what}; trying again"),
+        false => tracing::error!(%error, "{what}; trying again"),
+    }
+}
+
 /// Whether a statement failed because there is no database to speak to: nothing is wrong with
 /// the statement, and later it may work.
 pub fn is_away(error: &DbErr) -> bool {

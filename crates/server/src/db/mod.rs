@@ -23,7 +23,7 @@ use sea_orm_migration::MigratorTrait;
 use self::away::Away;
 use crate::config::DatabaseConfig;
 
-pub use away::is_away;
+pub use away::{is_away, log_retry};
 pub use document::Document;
 
 /// The file of the embedded database inside the data folder.
@@ -92,10 +92,20 @@ impl Db {
     /// # Errors
     /// At once while the database is away.
     pub async fn write(&self) -> Result<DatabaseTransaction, DbErr> {
-        if self.is_away() {
-            return Err(away::error());
-        }
+        self.check()?;
         self.writer.begin().await
+    }
+
+    /// Fails while the database is away. For reads on behalf of a connection or a match, which
+    /// would stand still until the pool gives up.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub fn check(&self) -> Result<(), DbErr> {
+        match self.is_away() {
+            true => Err(away::error()),
+            false => Ok(()),
+        }
     }
 
     /// Whether the database did not answer when last asked, at most a few seconds ago. Requests

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
+use crate::db::Db;
 use crate::notifications::Notifications;
 use crate::storage::Storage;
 
@@ -24,15 +25,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Answers {
     runtime: Handle,
+    db: Db,
     storage: Storage,
     notifications: Notifications,
 }
 
 impl Answers {
     /// Answers from these domains, on the runtime this is called in.
-    pub fn new(storage: Storage, notifications: Notifications) -> Self {
+    pub fn new(db: Db, storage: Storage, notifications: Notifications) -> Self {
         Self {
             runtime: Handle::current(),
+            db,
             storage,
             notifications,
         }
@@ -121,6 +124,10 @@ impl Answers {
 
 impl Services for Answers {
     fn ask(&self, request: Request) -> Answering {
+        // A match that asks stands still until it is answered.
+        if self.db.is_away() {
+            return Box::pin(async { Err("not_ready".into()) });
+        }
         let answers = self.clone();
         let work = self
             .runtime

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 
 use crate::clock;
-use crate::db::{Db, Document, in_list};
+use crate::db::{Db, Document, in_list, log_retry};
 use crate::edge::error::{Outcome, database};
 use crate::edge::params::Limit;
 use crate::text::{is_id, is_storable};
@@ -142,7 +142,7 @@ impl Store {
             tokio::time::sleep(GATHER).await;
             let batch = std::mem::take(&mut *self.shared.waiting.lock());
             if let Err(error) = self.write(&batch).await {
-                tracing::error!(%error, "matches not saved; trying again");
+                log_retry(&error, "matches not saved");
                 self.put_back(batch);
                 tokio::time::sleep(RETRY).await;
                 self.shared.wake.notify_one();

@@ -59,7 +59,7 @@ pub struct Profile {
     /// ISO 8601, as all times.
     inserted_at: String,
     updated_at: String,
-    /// When the player last left, if that is known.
+    /// When the player last came or went, if that is known.
     last_seen_at: Option<String>,
     /// Whether the player is connected now.
     online: bool,

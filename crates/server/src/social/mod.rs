@@ -93,6 +93,7 @@ impl Social {
     /// # Errors
     /// `internal` if the database fails, as all verbs here.
     pub async fn is_blocked(&self, by: &PlayerId, other: &PlayerId) -> Outcome<bool> {
+        self.db.check().map_err(database)?;
         store::is_blocked(self.db.read(), by.as_str(), other.as_str())
             .await
             .map_err(database)
@@ -103,6 +104,7 @@ impl Social {
         if !is_id(group) {
             return Ok(false);
         }
+        self.db.check().map_err(database)?;
         let member = group_store::member(self.db.read(), group, player.as_str()).await;
         Ok(member.map_err(database)?.is_some())
     }

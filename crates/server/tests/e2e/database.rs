@@ -107,6 +107,15 @@ async fn a_database_that_is_away_stops_nobody_who_plays_and_comes_back_by_itself
         server.log()
     );
     assert!(asked.elapsed() < Duration::from_millis(500));
+    // So it is on the socket, whose other frames must not wait behind.
+    let message = json!({"recipient_id": b.id, "content": "are you there?"});
+    let asked = Instant::now();
+    let refused = a.client.request("dm.send", &message).await;
+    assert!(
+        matches!(&refused, Err(Error::Server(error)) if error.code == "not_ready"),
+        "{refused:?}"
+    );
+    assert!(asked.elapsed() < Duration::from_millis(500));
     // The match plays on, for both.
     a.input(json!({"move": 5}));
     b.input(json!({"move": 7}));
