@@ -22,6 +22,7 @@ import { Notifications } from "./notifications.js";
 import { Players } from "./players.js";
 import { Presence } from "./presence.js";
 import { Rest } from "./rest.js";
+import { Rpc } from "./rpc.js";
 import { Saves } from "./saves.js";
 import { Socket } from "./socket.js";
 import { Storage } from "./storage.js";
@@ -41,6 +42,7 @@ export { Notifications } from "./notifications.js";
 export { Players } from "./players.js";
 export { Presence } from "./presence.js";
 export { Rest } from "./rest.js";
+export { Rpc } from "./rpc.js";
 export { Saves } from "./saves.js";
 export { Socket } from "./socket.js";
 export { Storage } from "./storage.js";
@@ -90,6 +92,7 @@ export class AsobiClient {
     this.presence = new Presence(this.socket, this.rest);
     this.chat = new Chat(this.socket, this.rest);
     this.directMessages = new DirectMessages(this.socket, this.rest, this.auth);
+    this.rpc = new Rpc(this.socket);
     this.saves = new Saves(this.rest);
     this.storage = new Storage(this.rest);
   }

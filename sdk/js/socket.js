@@ -272,7 +272,7 @@ export class Socket extends Emitter {
     if (waiting && frame.cid !== undefined) {
       this.#pending.delete(frame.cid);
       clearTimeout(waiting.timer);
-      if (frame.type === "error") waiting.reject(AsobiError.fromFrame(frame.payload));
+      if (frame.type === "error" || frame.type === "rpc.error") waiting.reject(AsobiError.fromFrame(frame.payload));
       else waiting.resolve(frame.payload);
     }
     this.emit("*", frame);

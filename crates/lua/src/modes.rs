@@ -21,7 +21,7 @@ use crate::hooks::{CHAT_FILTER, HOOKS};
 use crate::sandbox::Vm;
 use crate::settings::LuaSettings;
 use crate::source::ScriptSet;
-use crate::{api, globals};
+use crate::{api, globals, rpc};
 
 /// What every match calls.
 const CALLBACKS: [&str; 6] = ["init", "join", "leave", "handle_input", "tick", "get_state"];
@@ -65,6 +65,7 @@ pub fn load_manifest(
         loader.chat(&vm, HOOKS);
         loader.loaded.game.chat.filtered = vm.callback(CHAT_FILTER).is_some();
     }
+    loader.errors.extend(rpc::check(set, settings).err());
     if loader.errors.is_empty() {
         Ok(loader.loaded)
     } else {

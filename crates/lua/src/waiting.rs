@@ -203,17 +203,35 @@ impl Vm {
         context: &Context,
         asking: &mut Asking,
     ) -> Result<MultiValue, Failure> {
+        let function = self.defined(name)?;
+        let mut alone = || {};
+        self.call_function(function, budget, args, context, asking, &mut alone)
+            .await
+    }
+
+    /// Calls a function that may wait. `before_waiting` is called whenever it does: others may
+    /// run in this VM until it goes on.
+    pub(crate) async fn call_function(
+        &self,
+        function: Function,
+        budget: Duration,
+        args: impl IntoLuaMulti,
+        context: &Context,
+        asking: &mut Asking,
+        before_waiting: &mut dyn FnMut(),
+    ) -> Result<MultiValue, Failure> {
         asking.begin();
-        let thread = self.thread(self.defined(name)?)?;
+        let thread = self.thread(function)?;
         let (mut values, mut left) =
             context.waiting(|| self.part(&thread, budget, budget, args))?;
         while thread.is_resumable() {
             let Some(request) = context.take_request() else {
-                return Err(stray_yield(name));
+                return Err(stray_yield());
             };
             if let Some(failure) = asking.exhausted() {
                 return Err(failure);
             }
+            before_waiting();
             let answer = asking.answer(request).await;
             let answer = self.answer_table(answer)?;
             (values, left) = context.waiting(|| self.part(&thread, budget, left, answer))?;
@@ -325,7 +343,7 @@ unsafe fn raise_of(l: *mut ffi::lua_State, thread: *mut ffi::lua_State) -> ! {
     }
 }
 
-fn stray_yield(name: &str) -> Failure {
-    let text = format!("{name} yields, but nobody resumes it: coroutine.yield is for coroutines");
+fn stray_yield() -> Failure {
+    let text = "yields, but nobody resumes it: coroutine.yield is for coroutines";
     Failure::new(FaultKind::RuntimeError, text)
 }

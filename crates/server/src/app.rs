@@ -27,6 +27,7 @@ use crate::notifications::Notifications;
 use crate::players::Players;
 use crate::players::reaping::Reaping;
 use crate::presence::Presence;
+use crate::rpc::Methods;
 use crate::session::outbox::Closing;
 use crate::social::Social;
 use crate::storage::Storage;
@@ -53,6 +54,8 @@ pub struct Services {
     pub matches: Matches,
     /// Votes.
     pub votes: Votes,
+    /// Methods of the game.
+    pub methods: Methods,
     /// Friends and groups.
     pub social: Social,
     /// Notifications.
@@ -145,6 +148,7 @@ impl App {
             social,
             chat,
             notifications,
+            methods: Methods::new(game.backstage()),
             storage,
             players,
             config,

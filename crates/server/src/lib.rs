@@ -21,6 +21,7 @@ pub mod ops;
 pub mod outbound;
 pub mod players;
 pub mod presence;
+pub mod rpc;
 pub mod session;
 pub mod social;
 pub mod storage;

@@ -142,6 +142,12 @@ codes! {
     MatchJoinRefused = "match.join_refused", 403, "The game turned this player away; see `details.refused_reason`.";
     VoteNotFound = "vote.not_found", 404, "There is no such vote.";
 
+    RpcUnknownMethod = "rpc.unknown_method", 404, "The game has no method of this name.";
+    RpcInvalidCid = "rpc.invalid_cid", 400, "A call needs a `cid` of 1 to 64 printable ASCII characters.";
+    RpcUnsupportedProtocol = "rpc.unsupported_protocol", 400, "This server speaks other versions of the payload; see `details.supported`.";
+    RpcInvalidParams = "rpc.invalid_params", 400, "`params` must be an object.";
+    RpcFailed = "rpc.failed", 422, "The game refuses; see `details.reason`.";
+
     RequestFailed = "ws.request_failed", 400, "The request failed; see `details.reason`.";
 }
 

@@ -5,7 +5,7 @@ use asobi_wire::{ApiError, Envelope};
 
 use crate::app::Services;
 use crate::session::SessionId;
-use crate::{chat, matches, matchmaking, presence, votes};
+use crate::{chat, matches, matchmaking, presence, rpc, votes};
 
 use super::error::Outcome;
 use super::reply::Reply;
@@ -31,6 +31,7 @@ pub async fn dispatch(
         "chat.send" => chat::frames::send(&services.chat, player, session, frame).await,
         "dm.send" => chat::frames::send_direct(&services.chat, player, frame).await,
         "presence.update" => presence::frames::update(&services.presence, player, session, frame),
+        "rpc.call" => Ok(rpc::frames::call(&services.methods, player, frame).await),
         _ => Err(ApiError::from_reason("unknown_type")),
     }
 }

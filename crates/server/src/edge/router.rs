@@ -18,7 +18,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::Services;
 use crate::{
-    accounts, chat, matches, matchmaking, notifications, players, presence, social, storage, votes,
+    accounts, chat, matches, matchmaking, notifications, players, presence, rpc, social, storage,
+    votes,
 };
 
 use super::error::Failure;
@@ -83,6 +84,7 @@ fn api(services: Arc<Services>) -> Router {
         .merge(presence::routes::routes(services.presence.clone()))
         .merge(players::routes::routes(services.players.clone()))
         .merge(storage::routes::routes(services.storage.clone()))
+        .merge(rpc::routes::routes(services.methods.clone()))
         .split_for_parts();
     routes
         .merge(openapi::route(&document))

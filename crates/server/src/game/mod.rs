@@ -1,8 +1,9 @@
 //! The game that is served: its folder of scripts, the modes they declare, and their reload.
 
 pub mod answers;
+mod backstage;
+mod effects;
 pub mod faults;
-mod hooks;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,11 +18,13 @@ use asobi_lua::{
 };
 use parking_lot::RwLock;
 
-use self::hooks::HookThread;
+use self::effects::Effects;
 use crate::accounts::Accounts;
 use crate::chat::{Chat, MessageFilter};
 use crate::cluster::Bus;
 use crate::config::{Config, LuaConfig};
+
+pub use self::backstage::{Backstage, Busy};
 
 /// The game. Cheap to clone.
 #[derive(Clone)]
@@ -35,7 +38,7 @@ struct Shared {
     lua: LuaConfig,
     declared: RwLock<Declared>,
     around: Surroundings,
-    hooks: Arc<HookThread>,
+    backstage: Backstage,
 }
 
 /// What a game speaks to.
@@ -74,20 +77,22 @@ impl Game {
             )
         })?;
         report_warnings(&manifest);
-        let (budgets, lua, bus) = (
-            config.budgets.clone(),
-            config.lua.clone(),
-            around.bus.clone(),
-        );
-        let hooks = HookThread::start(source.clone(), budgets.clone(), lua.clone(), bus)
-            .context("cannot start the hooks' thread")?;
+        let (budgets, lua) = (config.budgets.clone(), config.lua.clone());
+        let effects = Effects {
+            bus: around.bus.clone(),
+            chat: around.chat.clone(),
+            lua: lua.clone(),
+        };
+        let services = around.services.clone();
+        let backstage = Backstage::start(source.clone(), budgets.clone(), services, effects)
+            .context("cannot start the thread for what is outside of matches")?;
         let shared = Shared {
             source,
             budgets,
             lua,
             declared: RwLock::new(Declared::from(manifest)),
             around,
-            hooks: Arc::new(hooks),
+            backstage,
         };
         let game = Self {
             shared: Arc::new(shared),
@@ -130,6 +135,11 @@ impl Game {
         Arc::new(factory.with_services(self.shared.around.services.clone()))
     }
 
+    /// Where the game acts outside of its matches.
+    pub fn backstage(&self) -> Backstage {
+        self.shared.backstage.clone()
+    }
+
     /// Tells sign-in and chat what the game declares about them.
     fn tell(&self) {
         let declared = self.shared.declared.read();
@@ -137,7 +147,7 @@ impl Game {
         accounts.set_game(declared.guest_auth, declared.registration.clone());
         let rules = &declared.chat;
         chat.set_game(rules.globals.clone(), rules.slow_mode.clone());
-        let filter = || self.shared.hooks.clone() as Arc<dyn MessageFilter>;
+        let filter = || Arc::new(self.shared.backstage.clone()) as Arc<dyn MessageFilter>;
         chat.set_filter(rules.filtered.then(filter));
     }
 

@@ -27,6 +27,7 @@ mod providers;
 mod recovery;
 mod reload;
 mod rest;
+mod rpc;
 mod runaways;
 mod scripts;
 mod server;
