@@ -6,6 +6,7 @@ mod common;
 use std::time::Duration;
 
 use asobi_game::logic::FaultKind;
+use asobi_lua::LuaSettings;
 use common::player;
 use common::waiting::{Game, input, wait};
 use serde_json::json;
@@ -207,4 +208,65 @@ fn a_value_that_is_far_too_large_is_not_even_asked() {
         game.faults()
     );
     assert_eq!(game.asked(), 0);
+}
+
+fn large_answers(budget_ms: u64, script: &str) -> Game {
+    let settings = LuaSettings {
+        tick_budget_ms: budget_ms,
+        input_budget_ms: budget_ms,
+        ..LuaSettings::default()
+    };
+    let game = Game::with(script, Duration::ZERO, settings);
+    let large = format!("\"{}\"", "x".repeat(1 << 20)).into();
+    let mut objects = game.shelf.objects.lock().unwrap();
+    objects.insert("large".into(), large);
+    drop(objects);
+    game
+}
+
+#[test]
+fn answers_take_memory_and_are_bounded() {
+    let mut game = large_answers(
+        60_000,
+        r#"function tick(s) for i = 1, 90 do game.storage.get("c", "large") end return s end"#,
+    );
+    game.tick();
+    let fault = &game.faults()[0];
+    assert!(
+        fault.message.contains("more than 16 MB"),
+        "{}",
+        fault.message
+    );
+    assert_eq!(game.asked(), 16);
+}
+
+#[test]
+fn reading_an_answer_is_the_scripts_time() {
+    let mut game = large_answers(
+        1,
+        r#"function tick(s) for i = 1, 90 do game.storage.get("c", "large") end return s end"#,
+    );
+    game.tick();
+    assert_eq!(game.faults()[0].kind, FaultKind::Timeout);
+}
+
+/// Inputs whose answers are too large to keep are not run again: the state is kept after them.
+#[test]
+fn what_large_answers_led_to_is_kept() {
+    let mut game = large_answers(
+        60_000,
+        r#"function handle_input(id, i, s)
+             s.count = (s.count or 0) + 1
+             s.size = #game.storage.get("c", "large").ok
+             return s
+           end
+           function tick(s) s.n = s.n + 1 if s.n < 2 and not passed then passed = true error("boom") end return s end"#,
+    );
+    let inputs: Vec<_> = (0..6).map(|_| input("{}")).collect();
+    let seen = game.step(&inputs);
+    assert_eq!(
+        (&seen["count"], &seen["size"]),
+        (&json!(6), &json!(1 << 20))
+    );
+    assert_eq!(game.asked(), 6, "nobody is asked twice");
 }

@@ -17,7 +17,7 @@ use super::{REST, player, setup};
 /// Keeps objects, counts what it is asked, and lets each asker wait for a few polls.
 #[derive(Default)]
 pub struct Shelf {
-    objects: Mutex<BTreeMap<String, Bytes>>,
+    pub objects: Mutex<BTreeMap<String, Bytes>>,
     asked: Mutex<Vec<Request>>,
     delay: Duration,
 }
@@ -85,17 +85,17 @@ impl Game {
     }
 
     pub fn slow(script: &str, delay: Duration) -> Self {
+        Self::with(script, delay, LuaSettings::default())
+    }
+
+    pub fn with(script: &str, delay: Duration, settings: LuaSettings) -> Self {
         let set = ScriptSet::from_files([("match.lua", format!("{script}\n{REST}"))]);
         let shelf = Arc::new(Shelf {
             delay,
             ..Shelf::default()
         });
-        let factory = LuaFactory::new(
-            ScriptSource::fixed(set),
-            "match.lua",
-            LuaSettings::default(),
-        )
-        .with_services(Arc::new(Server(Arc::clone(&shelf))));
+        let factory = LuaFactory::new(ScriptSource::fixed(set), "match.lua", settings)
+            .with_services(Arc::new(Server(Arc::clone(&shelf))));
         Self {
             logic: wait(factory.create(&setup())).unwrap(),
             shelf,
