@@ -13,9 +13,14 @@ use crate::budget;
 use crate::fault::Failure;
 use crate::json::{self, Shape};
 use crate::match_logic::LuaMatch;
+use crate::waiting;
 
 /// How many single budgets the inputs of one step may use together.
 const INPUT_BUDGETS: u32 = 5;
+
+/// Answers that are kept for another run of a step's inputs, in bytes. With more the state is kept
+/// instead.
+const ANSWER_BYTES: usize = 4 << 20;
 
 /// An input that took effect, and what the server answered meanwhile.
 type Applied<'i> = (&'i Input, Vec<Answer>);
@@ -64,12 +69,22 @@ impl LuaMatch {
         let single = Duration::from_millis(self.settings.input_budget_ms);
         let allowance = Allowance::new(single * INPUT_BUDGETS);
         let mut barred: HashSet<&PlayerId> = HashSet::new();
+        let mut answered = 0;
         for (i, input) in inputs.iter().enumerate() {
             if barred.contains(&input.player) {
                 continue;
             }
             match self.apply(input).await {
-                Ok(()) => applied.push((input, self.asking.take_given())),
+                Ok(()) => {
+                    let answers = self.asking.take_given();
+                    answered += waiting::bytes(&answers);
+                    applied.push((input, answers));
+                    if answered >= ANSWER_BYTES {
+                        self.keep();
+                        applied.clear();
+                        answered = 0;
+                    }
+                }
                 Err(failure) => {
                     if failure.ran_away() {
                         barred.insert(&input.player);

@@ -7,7 +7,8 @@
 //! A script's own coroutines may ask as well: `coroutine.resume` and `wrap` pass such a yield on
 //! to whoever resumed them, up to the match.
 //!
-//! The CPU budget of a callback covers all its parts together, and none of the waiting.
+//! The CPU budget of a callback covers all its parts together and the reading of what it is
+//! answered, and none of the waiting.
 //!
 //! # Why unsafe
 //!
@@ -35,6 +36,9 @@ use crate::sandbox::Vm;
 
 /// Requests of one callback. A loop that asks for ever uses hardly any CPU.
 const MOST_REQUESTS: usize = 100;
+/// Answers to one callback, in bytes of JSON: they are kept for a second run, outside of the
+/// memory its VM may use.
+const MOST_BYTES: usize = 16 << 20;
 /// How long the requests of one callback may take together.
 const LONGEST: Duration = Duration::from_secs(5);
 
@@ -43,7 +47,7 @@ static MARK: u8 = 0;
 
 /// The parts that have to be Lua: only Lua functions can yield and go on.
 const SCRIPT: &str = r"
-local yield, resume, create, isyieldable, mark = ...
+local yield, resume, create, status, close, isyieldable, mark = ...
 
 local function relay(co, ok, ...)
   if ok and (...) == mark then
@@ -52,8 +56,13 @@ local function relay(co, ok, ...)
   return ok, ...
 end
 
-local function passed(ok, ...)
+-- As Lua's own wrap: what a coroutine that failed has open is closed, and may fail too.
+local function passed(co, ok, ...)
   if ok then return ... end
+  if status(co) == 'dead' then
+    local closed, message = close(co)
+    if not closed then error(message, 0) end
+  end
   error((...), 0)
 end
 
@@ -61,7 +70,7 @@ local function resume_relayed(co, ...) return relay(co, resume(co, ...)) end
 
 local function wrap(f)
   local co = create(f)
-  return function(...) return passed(relay(co, resume(co, ...))) end
+  return function(...) return passed(co, relay(co, resume(co, ...))) end
 end
 
 local function waiting(ask)
@@ -82,6 +91,8 @@ pub(crate) fn install(lua: &Lua) -> mlua::Result<Function> {
         coroutine.raw_get::<Value>("yield")?,
         coroutine.raw_get::<Value>("resume")?,
         coroutine.raw_get::<Value>("create")?,
+        coroutine.raw_get::<Value>("status")?,
+        coroutine.raw_get::<Value>("close")?,
         coroutine.raw_get::<Value>("isyieldable")?,
         Value::LightUserData(LightUserData((&raw const MARK).cast_mut().cast::<c_void>())),
     );
@@ -168,6 +179,8 @@ impl Asking {
     fn exhausted(&self) -> Option<Failure> {
         let text = if self.given.len() >= MOST_REQUESTS {
             format!("asks the server more than {MOST_REQUESTS} times in one call")
+        } else if bytes(&self.given) >= MOST_BYTES {
+            format!("was answered more than {} MB in one call", MOST_BYTES >> 20)
         } else if self.waited >= LONGEST {
             format!("waited for the server for {} s", LONGEST.as_secs())
         } else {
@@ -191,6 +204,15 @@ impl Asking {
         self.given.push(answer.clone());
         answer
     }
+}
+
+/// How much memory answers take.
+pub(crate) fn bytes(answers: &[Answer]) -> usize {
+    let sizes = answers.iter().map(|answer| match answer {
+        Ok(json) => json.len(),
+        Err(reason) => reason.len(),
+    });
+    sizes.sum()
 }
 
 impl Vm {
@@ -221,6 +243,8 @@ impl Vm {
         before_waiting: &mut dyn FnMut(),
     ) -> Result<MultiValue, Failure> {
         asking.begin();
+        // What an earlier callback was about to ask when it failed.
+        context.take_request();
         let thread = self.thread(function)?;
         let (mut values, mut left) =
             context.waiting(|| self.part(&thread, budget, budget, args))?;
@@ -233,7 +257,12 @@ impl Vm {
             }
             before_waiting();
             let answer = asking.answer(request).await;
+            let since = budget::thread_cpu();
             let answer = self.answer_table(answer)?;
+            left = left.saturating_sub(budget::thread_cpu().saturating_sub(since));
+            if left.is_zero() {
+                return Err(Failure::timeout(budget, None));
+            }
             (values, left) = context.waiting(|| self.part(&thread, budget, left, answer))?;
         }
         self.keep_thread(thread);

@@ -3,140 +3,13 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-use std::future::Future;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use asobi_game::logic::{Effect, FaultKind, Input, LogicFactory, MatchLogic, ScriptFault};
-use asobi_game::services::{Answer, Answering, Request, Services, StorageRequest};
-use asobi_lua::{LuaFactory, LuaSettings, ScriptSet, ScriptSource};
-use bytes::Bytes;
-use common::{REST, player, setup};
-use serde_json::{Value, json};
-
-/// Keeps objects, counts what it is asked, and lets each asker wait for a few polls.
-#[derive(Default)]
-struct Shelf {
-    objects: Mutex<BTreeMap<String, Bytes>>,
-    asked: Mutex<Vec<Request>>,
-    delay: Duration,
-}
-
-impl Shelf {
-    fn carry_out(&self, request: Request) -> Answer {
-        self.asked.lock().unwrap().push(request.clone());
-        let mut objects = self.objects.lock().unwrap();
-        match request {
-            Request::Storage(key, StorageRequest::Get) => objects
-                .get(&key.key)
-                .cloned()
-                .ok_or_else(|| "not_found".into()),
-            Request::Storage(key, StorageRequest::Set { value, .. }) => {
-                objects.insert(key.key, value);
-                Ok(Bytes::from_static(br#"{"version":1}"#))
-            }
-            Request::Notify { to, .. } => Ok(serde_json::to_vec(&to).unwrap().into()),
-            other => Err(format!("{other:?}")),
-        }
-    }
-}
-
-struct Server(Arc<Shelf>);
-
-impl Services for Server {
-    fn ask(&self, request: Request) -> Answering {
-        let shelf = Arc::clone(&self.0);
-        Box::pin(async move {
-            let until = Instant::now() + shelf.delay;
-            let mut polls = 0;
-            std::future::poll_fn(|_| {
-                polls += 1;
-                match polls > 2 && Instant::now() >= until {
-                    true => Poll::Ready(()),
-                    false => Poll::Pending,
-                }
-            })
-            .await;
-            shelf.carry_out(request)
-        })
-    }
-}
-
-/// Polls until it is ready.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return value;
-        }
-        std::thread::sleep(Duration::from_micros(50));
-    }
-}
-
-struct Game {
-    logic: Box<dyn MatchLogic>,
-    shelf: Arc<Shelf>,
-}
-
-impl Game {
-    fn new(script: &str) -> Self {
-        Self::slow(script, Duration::ZERO)
-    }
-
-    fn slow(script: &str, delay: Duration) -> Self {
-        let set = ScriptSet::from_files([("match.lua", format!("{script}\n{REST}"))]);
-        let shelf = Arc::new(Shelf {
-            delay,
-            ..Shelf::default()
-        });
-        let factory = LuaFactory::new(
-            ScriptSource::fixed(set),
-            "match.lua",
-            LuaSettings::default(),
-        )
-        .with_services(Arc::new(Server(Arc::clone(&shelf))));
-        Self {
-            logic: wait(factory.create(&setup())).unwrap(),
-            shelf,
-        }
-    }
-
-    fn tick(&mut self) -> Value {
-        self.step(&[])
-    }
-
-    fn step(&mut self, inputs: &[Input]) -> Value {
-        wait(self.logic.step(inputs));
-        let Some(asobi_game::logic::View::New(view)) = self.logic.view(&player("a")) else {
-            panic!("a new view")
-        };
-        serde_json::from_slice(&view).unwrap()
-    }
-
-    fn faults(&mut self) -> Vec<ScriptFault> {
-        let effects = self.logic.drain_effects().into_iter();
-        effects
-            .filter_map(|effect| match effect {
-                Effect::Fault(fault) => Some(fault),
-                _ => None,
-            })
-            .collect()
-    }
-
-    fn asked(&self) -> usize {
-        self.shelf.asked.lock().unwrap().len()
-    }
-}
-
-fn input(json: &'static str) -> Input {
-    Input {
-        player: player("a"),
-        payload: Bytes::from_static(json.as_bytes()),
-    }
-}
+use asobi_game::logic::FaultKind;
+use asobi_lua::LuaSettings;
+use common::player;
+use common::waiting::{Game, input, wait};
+use serde_json::json;
 
 #[test]
 fn a_tick_reads_what_another_wrote() {
@@ -335,4 +208,65 @@ fn a_value_that_is_far_too_large_is_not_even_asked() {
         game.faults()
     );
     assert_eq!(game.asked(), 0);
+}
+
+fn large_answers(budget_ms: u64, script: &str) -> Game {
+    let settings = LuaSettings {
+        tick_budget_ms: budget_ms,
+        input_budget_ms: budget_ms,
+        ..LuaSettings::default()
+    };
+    let game = Game::with(script, Duration::ZERO, settings);
+    let large = format!("\"{}\"", "x".repeat(1 << 20)).into();
+    let mut objects = game.shelf.objects.lock().unwrap();
+    objects.insert("large".into(), large);
+    drop(objects);
+    game
+}
+
+#[test]
+fn answers_take_memory_and_are_bounded() {
+    let mut game = large_answers(
+        60_000,
+        r#"function tick(s) for i = 1, 90 do game.storage.get("c", "large") end return s end"#,
+    );
+    game.tick();
+    let fault = &game.faults()[0];
+    assert!(
+        fault.message.contains("more than 16 MB"),
+        "{}",
+        fault.message
+    );
+    assert_eq!(game.asked(), 16);
+}
+
+#[test]
+fn reading_an_answer_is_the_scripts_time() {
+    let mut game = large_answers(
+        1,
+        r#"function tick(s) for i = 1, 90 do game.storage.get("c", "large") end return s end"#,
+    );
+    game.tick();
+    assert_eq!(game.faults()[0].kind, FaultKind::Timeout);
+}
+
+/// Inputs whose answers are too large to keep are not run again: the state is kept after them.
+#[test]
+fn what_large_answers_led_to_is_kept() {
+    let mut game = large_answers(
+        60_000,
+        r#"function handle_input(id, i, s)
+             s.count = (s.count or 0) + 1
+             s.size = #game.storage.get("c", "large").ok
+             return s
+           end
+           function tick(s) s.n = s.n + 1 if s.n < 2 and not passed then passed = true error("boom") end return s end"#,
+    );
+    let inputs: Vec<_> = (0..6).map(|_| input("{}")).collect();
+    let seen = game.step(&inputs);
+    assert_eq!(
+        (&seen["count"], &seen["size"]),
+        (&json!(6), &json!(1 << 20))
+    );
+    assert_eq!(game.asked(), 6, "nobody is asked twice");
 }

@@ -1,6 +1,8 @@
 //! What the integration tests share: game folders on disk and a match driven by hand.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod waiting;
+
 use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};

@@ -23,6 +23,7 @@ use crate::config::{GateConfig, GateFailure};
 use crate::edge::caller::Address;
 use crate::edge::error::{Failure, Outcome};
 use crate::edge::json;
+use crate::edge::limits::Seldom;
 use crate::outbound::Outbound;
 use crate::text;
 
@@ -53,6 +54,7 @@ pub(super) struct Gate {
     timeout: Duration,
     on_error: GateFailure,
     outbound: Outbound,
+    complaint: Seldom,
 }
 
 impl Gate {
@@ -72,6 +74,7 @@ impl Gate {
             timeout: Duration::from_millis(config.timeout_ms.max(1)),
             on_error: config.on_error,
             outbound,
+            complaint: Seldom::default(),
         }))
     }
 
@@ -90,7 +93,9 @@ impl Gate {
                 Err(denied(reason.unwrap_or("denied")))
             }
             Err(error) => {
-                tracing::warn!(%error, on_error = ?self.on_error, "the gate does not answer");
+                if self.complaint.is_due() {
+                    tracing::warn!(%error, on_error = ?self.on_error, "the gate does not answer");
+                }
                 match self.on_error {
                     GateFailure::Skip => Ok(()),
                     GateFailure::Deny => Err(denied("client_gate_unavailable")),

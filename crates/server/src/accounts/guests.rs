@@ -16,7 +16,7 @@ use super::{Accounts, validate};
 use crate::clock::db_now;
 use crate::config::GuestConfig;
 use crate::edge::error::{Outcome, database};
-use crate::edge::limits::{Limiter, Rate};
+use crate::edge::limits::{Limiter, Rate, Seldom};
 
 /// Told to whoever finds the limit of new guests reached, in seconds. Always the same: the
 /// limit is one for all, and its true state would tell an attacker how to hold it shut with the
@@ -34,6 +34,7 @@ pub(super) struct Guests {
     creations: Limiter<()>,
     max_unclaimed: u64,
     count: Mutex<Option<(Instant, u64)>>,
+    complaint: Seldom,
 }
 
 impl Guests {
@@ -44,6 +45,7 @@ impl Guests {
             creations: Limiter::new(Rate::per_second(config.creations_per_second)),
             max_unclaimed: config.max_unclaimed,
             count: Mutex::new(None),
+            complaint: Seldom::default(),
         }
     }
 
@@ -69,7 +71,9 @@ impl Guests {
 
     fn take_creation(&self) -> Outcome<()> {
         self.creations.take(()).map_err(|wait| {
-            tracing::warn!(?wait, "too many guests are being created");
+            if self.complaint.is_due() {
+                tracing::warn!(?wait, "too many guests are being created");
+            }
             ApiError::from(Code::GuestRateLimited).with("retry_after", RETRY_AFTER_SECONDS)
         })
     }
@@ -198,7 +202,9 @@ impl Accounts {
             None => self.count_guests().await?,
         };
         if count >= max {
-            tracing::warn!(count, max, "there is no room for more guests");
+            if self.guests.complaint.is_due() {
+                tracing::warn!(count, max, "there is no room for more guests");
+            }
             return Err(Code::GuestCapacityReached.into());
         }
         Ok(())

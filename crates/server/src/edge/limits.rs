@@ -105,6 +105,22 @@ impl<K: Hash + Eq> Limiter<K> {
     }
 }
 
+/// Lets a line into the log once in a while: strangers must not fill it by asking.
+pub struct Seldom(Limiter<()>);
+
+impl Default for Seldom {
+    fn default() -> Self {
+        Self(Limiter::new(Rate::new(1, Duration::from_secs(10))))
+    }
+}
+
+impl Seldom {
+    /// Whether it is time for a line again.
+    pub fn is_due(&self) -> bool {
+        self.0.take(()).is_ok()
+    }
+}
+
 /// The answer to somebody who asks too often.
 pub fn rate_limited(wait: Duration) -> ApiError {
     ApiError::from(Code::RateLimited).with("retry_after", retry_after(wait))
@@ -138,6 +154,13 @@ mod tests {
     fn zero_is_no_limit() {
         let limiter = Limiter::new(Rate::per_second(0));
         assert!((0..10_000).all(|_| limiter.take("anyone").is_ok()));
+    }
+
+    #[test]
+    fn a_line_comes_once_in_a_while() {
+        let seldom = Seldom::default();
+        assert!(seldom.is_due());
+        assert!(!(0..1_000).any(|_| seldom.is_due()));
     }
 
     #[test]

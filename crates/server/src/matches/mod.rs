@@ -25,6 +25,7 @@ use asobi_game::simulation::Simulation;
 use asobi_game::{MatchId, PlayerId};
 use asobi_wire::{ApiError, Code};
 use bytes::Bytes;
+use futures_util::future::join_all;
 use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::value::RawValue;
 
@@ -40,6 +41,9 @@ use self::host::Host;
 use self::store::Store;
 
 pub use self::store::Stats;
+
+/// How long a match may take to tell about itself.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The matches domain. Cheap to clone.
 #[derive(Clone)]
@@ -137,13 +141,15 @@ impl Matches {
         self.directory.find_match(&MatchId::from(id))
     }
 
-    /// What every live match tells about itself.
+    /// What every live match tells about itself. One whose script waits for the server answers
+    /// later than anybody else wants to wait, and is left out.
     pub async fn live(&self) -> Vec<MatchInfo> {
-        let mut infos = Vec::new();
-        for handle in self.directory.matches() {
-            infos.extend(handle.info().await);
-        }
-        infos
+        let asked = self.directory.matches();
+        let asked = asked
+            .iter()
+            .map(|handle| tokio::time::timeout(PATIENCE, handle.info()));
+        let answered = join_all(asked).await.into_iter();
+        answered.filter_map(|info| info.ok().flatten()).collect()
     }
 
     /// Joins a player to a match.
@@ -236,9 +242,9 @@ impl Matches {
 
     /// Whether a player is or was in a match.
     pub async fn took_part(&self, player: &PlayerId, id: &str) -> Outcome<bool> {
-        if let Some(handle) = self.find(id) {
-            let info = handle.info().await;
-            return Ok(info.is_some_and(|info| info.players.contains(player)));
+        if self.find(id).is_some() {
+            let playing = self.of(player);
+            return Ok(playing.is_some_and(|handle| handle.id().as_str() == id));
         }
         let record = self.store.record(id).await?;
         let players = record

@@ -34,6 +34,9 @@ const GATHER: Duration = Duration::from_millis(50);
 /// Pause after a failed write before it is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// Rows of one statement; SQLite holds 32,766 values in one at most.
+const ROWS: usize = 500;
+
 /// Most results and votes that wait for a database that is away; the oldest go first.
 const MAX_WAITING: usize = 10_000;
 
@@ -174,20 +177,21 @@ impl Store {
 
     async fn write(&self, batch: &Waiting) -> Result<(), DbErr> {
         let transaction = self.db.write().await?;
-        if !batch.snapshots.is_empty() {
-            write_snapshots(&transaction, batch.snapshots.values()).await?;
+        let saved: Vec<&SavedMatch> = batch.snapshots.values().collect();
+        for saved in saved.chunks(ROWS) {
+            write_snapshots(&transaction, saved).await?;
         }
-        if !batch.gone.is_empty() {
-            let gone = in_list(batch.gone.iter().map(MatchId::as_str));
-            let old =
-                snapshots::Entity::delete_many().filter(snapshots::Column::MatchId.is_in(gone));
+        let gone: Vec<&str> = batch.gone.iter().map(MatchId::as_str).collect();
+        for gone in gone.chunks(ROWS) {
+            let gone = snapshots::Column::MatchId.is_in(in_list(gone.iter().copied()));
+            let old = snapshots::Entity::delete_many().filter(gone);
             old.exec(&transaction).await?;
         }
         for record in &batch.records {
             write_record(&transaction, record).await?;
         }
-        if !batch.votes.is_empty() {
-            votes::keep(&transaction, &batch.votes).await?;
+        for votes in batch.votes.chunks(ROWS) {
+            votes::keep(&transaction, votes).await?;
         }
         transaction.commit().await
     }
@@ -268,9 +272,9 @@ fn prepend<T>(to: &mut Vec<T>, mut earlier: Vec<T>) {
 
 async fn write_snapshots(
     transaction: &DatabaseTransaction,
-    saved: impl Iterator<Item = &SavedMatch>,
+    saved: &[&SavedMatch],
 ) -> Result<(), DbErr> {
-    let rows = saved.map(|saved| snapshots::ActiveModel {
+    let rows = saved.iter().map(|saved| snapshots::ActiveModel {
         match_id: Set(saved.id.to_string()),
         mode: Set(saved.mode.clone()),
         meta: Set(Document::new(&json!(saved.meta))),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use asobi_game::host::{MatchRecord, VoteRecord};
 use asobi_game::logic::VoteRequest;
+use asobi_game::matches::Status;
+use asobi_game::matches::saved::{SavedMatch, SavedMeta};
 use asobi_game::votes::VoteResult;
 use asobi_game::{MatchId, PlayerId};
 use sea_orm::{ConnectionTrait, EntityTrait, Statement};
@@ -11,19 +13,13 @@ use serde_json::json;
 
 use super::entities::stats;
 use super::store::Store;
-use crate::config::DatabaseConfig;
-use crate::db::Db;
 use crate::db::scratch::Scratch;
 
 /// One row that the database does not take would hold up all that come after it.
 #[tokio::test]
 async fn text_of_every_kind_is_written() {
     let disk = Scratch::new();
-    let config = DatabaseConfig {
-        url: disk.url.clone().into(),
-        ..DatabaseConfig::default()
-    };
-    let db = Db::open(&config, &std::env::temp_dir()).await.unwrap();
+    let db = disk.open().await;
     let store = Store::new(db.clone());
     let (id, erased) = (
         MatchId::generate(),
@@ -69,4 +65,37 @@ async fn text_of_every_kind_is_written() {
 
     // A result counts for those who are there; a player erased meanwhile does not come back.
     assert_eq!(stats::Entity::find().all(db.read()).await.unwrap(), []);
+}
+
+/// More than one statement holds: a server with that many matches stops and saves them all.
+#[tokio::test]
+async fn many_snapshots_are_written_at_once() {
+    let disk = Scratch::new();
+    let store = Store::new(disk.open().await);
+    for n in 0..8_000 {
+        store.save(SavedMatch {
+            id: MatchId::generate(),
+            mode: "default".into(),
+            meta: SavedMeta {
+                status: Status::Running,
+                seed: n,
+                members: Vec::new(),
+                joinable: true,
+                votes: Vec::new(),
+                started_at: None,
+                saved_at: n,
+            },
+            state: vec![1, 2, 3].into(),
+        });
+    }
+    let flushed = tokio::time::timeout(Duration::from_secs(20), store.flush()).await;
+    assert!(flushed.is_ok(), "the batch is not written");
+    let saved = store.saved_matches().await.unwrap();
+    assert_eq!(saved.len(), 8_000);
+    for saved in saved {
+        store.forget(saved.id);
+    }
+    let flushed = tokio::time::timeout(Duration::from_secs(20), store.flush()).await;
+    assert!(flushed.is_ok(), "the batch is not written");
+    assert!(store.saved_matches().await.unwrap().is_empty());
 }

@@ -11,6 +11,7 @@ use sea_orm::{DatabaseTransaction, DbErr};
 
 use super::Players;
 use crate::accounts::{self, Accounts, Confirmed, Ended};
+use crate::db::is_away;
 use crate::edge::error::Outcome;
 use crate::edge::limits::rate_limited;
 use crate::ops::audit::{self, Actor, Entry};
@@ -40,7 +41,8 @@ impl Players {
     /// # Errors
     /// `rate_limited`, `missing_field` (no password given), `player.confirmation_failed`,
     /// `player.credentials_changed` while this went on, `unauthenticated` (gone already),
-    /// `player.erase_failed`. With none of them was anything deleted.
+    /// `not_ready` while the database is away, `player.erase_failed`. With none of them was
+    /// anything deleted.
     pub async fn erase_self(&self, player: &PlayerId, password: Option<&str>) -> Outcome<()> {
         self.erasures.take(player.clone()).map_err(rate_limited)?;
         let confirmed = self.accounts.confirm_password(player, password).await?;
@@ -75,6 +77,9 @@ impl Players {
 }
 
 fn failed(player: &PlayerId, error: &DbErr) -> ApiError {
+    if is_away(error) {
+        return Code::NotReady.into();
+    }
     tracing::error!(%player, %error, "a player could not be erased");
     Code::PlayerEraseFailed.into()
 }

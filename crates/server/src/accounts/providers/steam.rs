@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Rejected, Vouched};
 use crate::config::{Config, Secret, SteamConfig};
+use crate::edge::limits::Seldom;
 use crate::outbound::{NoAnswer, Outbound, is_trustworthy};
 
 /// The name clients send as `provider`.
@@ -27,6 +28,7 @@ pub(super) struct Steam {
     identity: String,
     timeout: Duration,
     outbound: Outbound,
+    complaint: Seldom,
 }
 
 impl Steam {
@@ -56,6 +58,7 @@ impl Steam {
             identity: identity.clone(),
             timeout: Duration::from_millis(config.auth.provider_timeout_ms.max(1)),
             outbound,
+            complaint: Seldom::default(),
         }))
     }
 
@@ -87,7 +90,9 @@ impl Steam {
             .ask::<Ticket>("ISteamUserAuth/AuthenticateUserTicket/v1/", &query)
             .await;
         let answer = answer.map_err(|error| {
-            tracing::warn!(provider = NAME, %error, "cannot check a ticket");
+            if self.complaint.is_due() {
+                tracing::warn!(provider = NAME, %error, "cannot check a ticket");
+            }
             Rejected::Unavailable
         })?;
         match (answer.params, answer.error) {
@@ -98,10 +103,12 @@ impl Steam {
             }
             (Some(holder), _) if holder.result != "OK" => Err(Rejected::InvalidTicket),
             _ => {
-                tracing::warn!(
-                    provider = NAME,
-                    "the answer about a ticket is not understood"
-                );
+                if self.complaint.is_due() {
+                    tracing::warn!(
+                        provider = NAME,
+                        "the answer about a ticket is not understood"
+                    );
+                }
                 Err(Rejected::Unavailable)
             }
         }

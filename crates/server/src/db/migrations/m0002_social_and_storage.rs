@@ -189,6 +189,8 @@ fn indexes() -> Vec<IndexCreateStatement> {
         ),
         index("group_invites_player", "group_invites", &["player_id"]),
         index("groups_creator", "groups", &["creator_id"]),
+        // The list of all modes.
+        index("match_records_newest", "match_records", &["inserted_at"]),
         // Ids sort by time.
         index(
             "chat_messages_channel",
