@@ -22,7 +22,7 @@ use mlua::{Function, MultiValue, Table, Value};
 
 use crate::api;
 use crate::context::Context;
-use crate::decode::decode;
+use crate::decode::{DecodeError, decode};
 use crate::fault::{Failure, FaultLimiter, clip};
 use crate::globals::describe;
 use crate::json::{self, Shape};
@@ -48,6 +48,8 @@ pub enum Called {
     Ok(Bytes),
     /// The game says no, and why; for the client.
     Refused(String),
+    /// The parameters are no JSON that Lua could hold.
+    Unreadable,
     /// There is no such method.
     Unknown,
     /// The function failed; the fault is among the effects.
@@ -242,8 +244,13 @@ impl Run<'_> {
         asking: &mut Asking,
         effects: &mut Vec<Effect>,
     ) -> Result<Called, Failure> {
-        let params = decode(self.vm.lua(), params, &mut Vec::new())
-            .map_err(|error| Failure::new(FaultKind::RuntimeError, error.to_string()))?;
+        let params = match decode(self.vm.lua(), params, &mut Vec::new()) {
+            Ok(params) => params,
+            Err(DecodeError::Json(_)) => return Ok(Called::Unreadable),
+            Err(DecodeError::Lua(error)) => {
+                return Err(Failure::new(FaultKind::OutOfMemory, error.to_string()));
+            }
+        };
         let budget = Duration::from_millis(self.settings.rpc_budget_ms);
         // Others run while this one waits: what it has queued is taken before they queue theirs.
         let mut drain = || effects.extend(self.context.drain());

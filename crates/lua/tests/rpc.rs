@@ -60,6 +60,10 @@ fn methods_are_called_by_name() {
     assert_eq!(call("no", "{}"), Called::Refused("not today".into()));
     assert_eq!(call("deep.er.still", "{}"), ok(r#"{"deep":true}"#));
     assert_eq!(call("quests.claim", r#"{"id":"q"}"#), ok(r#"{"got":"q"}"#));
+    let deep = format!("{{\"n\":{}{}}}", "[".repeat(100), "]".repeat(100));
+    for unreadable in ["{\"n\":1e400}", deep.as_str()] {
+        assert_eq!(call("echo", unreadable), Called::Unreadable);
+    }
     for unknown in ["", "noise", "deep", "quests", "claim", "print", "rpc.echo"] {
         assert_eq!(call(unknown, "{}"), Called::Unknown, "{unknown}");
     }

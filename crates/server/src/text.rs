@@ -2,7 +2,6 @@
 //!
 //! PostgreSQL refuses a NUL byte in text; nobody else should have to look at one either.
 
-use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 /// A name others see beside their own: composed (NFC), trimmed, of `least` to `most`
@@ -57,28 +56,6 @@ pub fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
-/// Whether a value can be stored as `most` bytes of JSON at most, and why not otherwise.
-pub fn check_json(value: &Value, most: usize) -> Result<(), &'static str> {
-    if holds_nul(value) {
-        return Err("may not have NUL characters");
-    }
-    match value.to_string().len() > most {
-        true => Err("is too large"),
-        false => Ok(()),
-    }
-}
-
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(fields) => fields
-            .iter()
-            .any(|(key, value)| key.contains('\0') || holds_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
 /// Control characters, line and paragraph separators, and the marks that change the direction
 /// of text.
 fn is_invisible_control(c: char) -> bool {
@@ -128,15 +105,6 @@ mod tests {
         let ids: Vec<String> = (0..100).map(|_| new_id()).collect();
         assert!(ids.iter().all(|id| is_id(id)));
         assert!(ids.is_sorted());
-    }
-
-    #[test]
-    fn json_is_measured_and_searched_for_what_postgres_refuses() {
-        use serde_json::json;
-        assert!(check_json(&json!({"a": [1, "b", null]}), 18).is_ok());
-        assert!(check_json(&json!({"a": [1, "b", null]}), 17).is_err());
-        assert!(check_json(&json!({"a": [{"b": "c\0"}]}), 100).is_err());
-        assert!(check_json(&json!({"a\0": 1}), 100).is_err());
     }
 
     #[test]

@@ -5,7 +5,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
 use axum::middleware::from_fn_with_state;
 use axum::response::Json;
 use serde::Deserialize;
@@ -14,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Accounts, Linked, NewPlayer, SignedIn, gate};
-use crate::edge::caller::Caller;
+use crate::edge::caller::{Caller, bearer};
 use crate::edge::error::Failure;
 use crate::edge::json::{self, Body};
 use crate::edge::openapi::{Failures, Success};
@@ -118,14 +117,6 @@ async fn logout(
     let refresh_token = body["refresh_token"].as_str();
     accounts.logout(refresh_token, bearer(&headers)).await?;
     Ok(Success::json())
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get(AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .strip_prefix("Bearer ")
 }
 
 #[derive(Deserialize, ToSchema)]

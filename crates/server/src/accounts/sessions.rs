@@ -9,7 +9,7 @@ use super::store::{self, Player, RefreshRow};
 use super::{Accounts, tokens};
 use crate::clock::db_now;
 use crate::edge::error::{Outcome, database};
-use crate::text::is_id;
+use crate::text::{is_id, new_id};
 
 /// What a sign-in answers with.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -135,7 +135,7 @@ impl Accounts {
         player: &Player,
         now: i64,
     ) -> Outcome<SignedIn> {
-        self.hand_out(tx, player, &store::new_id(), now).await
+        self.hand_out(tx, player, &new_id(), now).await
     }
 
     /// The next pair of a family. Every sign-in comes through here, so here is where a ban is

@@ -13,6 +13,7 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::entities::{player_identities, player_stats, players, refresh_tokens, revoked_families};
+use crate::text::new_id;
 
 pub(super) use player_identities::Model as Identity;
 pub(super) use players::Model as Player;
@@ -46,11 +47,6 @@ pub(super) fn new_player(
         inserted_at: now,
         updated_at: now,
     }
-}
-
-/// A fresh id. UUIDv7, so ids sort by creation time.
-pub(super) fn new_id() -> String {
-    uuid::Uuid::now_v7().to_string()
 }
 
 /// Adds a player and their statistics. [`is_duplicate`] means the username is taken.

@@ -23,6 +23,7 @@ use crate::clock::db_now;
 use crate::db::{Db, log_retry};
 use crate::edge::error::{Outcome, database};
 use crate::session::SessionId;
+use crate::text::new_id;
 
 use super::mail::Mail;
 use super::store::{self, Message};
@@ -350,7 +351,7 @@ fn recipient(message: &Message) -> PlayerId {
 
 fn stamped(message: Message) -> Message {
     Message {
-        id: uuid::Uuid::now_v7().to_string(),
+        id: new_id(),
         sent_at: db_now(),
         ..message
     }

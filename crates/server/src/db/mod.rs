@@ -24,7 +24,7 @@ use self::away::Away;
 use crate::config::DatabaseConfig;
 
 pub use away::{is_away, log_retry};
-pub use document::Document;
+pub use document::{Document, MAX_DEPTH, Unfit};
 
 /// The file of the embedded database inside the data folder.
 const SQLITE_FILE: &str = "asobi.db";

@@ -6,6 +6,7 @@ use asobi_game::PlayerId;
 use asobi_wire::Code;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 
 use super::error::Failure;
 
@@ -23,6 +24,12 @@ pub struct Caller {
 /// there.
 #[derive(Clone, Copy, Debug)]
 pub struct Address(pub IpAddr);
+
+/// The token in the `Authorization` header, good or not.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?;
+    value.to_str().ok()?.strip_prefix("Bearer ")
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Failure;

@@ -14,7 +14,7 @@ use crate::app::Services;
 use crate::config::{LimitsConfig, ServerConfig};
 use crate::session::outbox::Closing;
 
-use super::caller::Address;
+use super::caller::{Address, bearer};
 use super::error::Failure;
 use super::limits::{Limiter, Rate, rate_limited};
 
@@ -142,14 +142,6 @@ fn check_length(request: &Request, most: usize) -> Result<(), Code> {
         Some(length) if length <= most => Ok(()),
         _ => Err(Code::PayloadTooLarge),
     }
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .strip_prefix("Bearer ")
 }
 
 /// The client's address as limits count it. Whoever has an IPv6 address has the 2^64 of its

@@ -77,6 +77,7 @@ pub struct Page {
     #[param(value_type = Option<u64>)]
     pub limit: Limit,
     /// Only rows older than this id.
+    #[serde(default, deserialize_with = "cursor")]
     pub before: Option<String>,
 }
 

@@ -6,6 +6,8 @@ use asobi_game::PlayerId;
 use asobi_game::strategy::Ticket;
 use serde_json::Value;
 
+use crate::text::new_id;
+
 /// A ticket and what the matchmaker notes on it.
 #[derive(Clone, Debug)]
 pub struct Waiting {
@@ -62,7 +64,7 @@ impl Queue {
         if self.owners.len() >= max {
             return Err(Full);
         }
-        let id = uuid::Uuid::now_v7().to_string();
+        let id = new_id();
         let ticket = Ticket {
             id: id.clone(),
             player: player.clone(),

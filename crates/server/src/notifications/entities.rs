@@ -5,7 +5,9 @@
 
 use sea_orm::entity::prelude::*;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+use crate::db::Document;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "notifications")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -14,7 +16,7 @@ pub struct Model {
     #[sea_orm(column_name = "type")]
     pub kind: String,
     pub subject: String,
-    pub content: Json,
+    pub content: Document,
     pub read: bool,
     pub sent_at: i64,
     /// Whose deed it tells of.

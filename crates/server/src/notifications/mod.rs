@@ -32,7 +32,7 @@ use utoipa::ToSchema;
 use crate::clock::iso;
 use crate::cluster::Bus;
 use crate::config::NotificationsConfig;
-use crate::db::Db;
+use crate::db::{Db, Document};
 use crate::edge::error::{Outcome, database};
 use crate::edge::fields::Fields;
 use crate::edge::params::{Limit, cursor};
@@ -63,7 +63,7 @@ pub struct Notifications {
 pub struct Notice {
     kind: String,
     subject: String,
-    content: Value,
+    content: Document,
     from: Option<String>,
 }
 
@@ -105,11 +105,11 @@ pub struct Filter {
 
 impl Notice {
     /// A notice of the server's own.
-    pub(crate) fn new(kind: &'static str, subject: &'static str, content: Value) -> Self {
+    pub(crate) fn new(kind: &'static str, subject: &'static str, content: &Value) -> Self {
         Self {
             kind: kind.to_owned(),
             subject: subject.to_owned(),
-            content,
+            content: Document::new(content),
             from: None,
         }
     }
@@ -128,16 +128,17 @@ impl Notice {
     /// # Errors
     /// `validation_failed`: the type must be 1 to 64 bytes without control characters, the
     /// subject 1 to 256 characters, the content an object of at most 16 KB.
-    pub fn checked(kind: &str, subject: &str, content: Value) -> Outcome<Self> {
+    pub fn checked(kind: &str, subject: &str, content: &Value) -> Outcome<Self> {
         let mut fields = Fields::default();
         fields.check("type", check_kind(kind));
         fields.check("subject", check_subject(subject));
-        fields.check("content", check_content(&content));
+        let content = Document::object(content, MAX_CONTENT_BYTES);
+        let content = fields.take("content", content.map(Some));
         fields.finish()?;
         Ok(Self {
             kind: kind.to_owned(),
             subject: subject.to_owned(),
-            content,
+            content: content.expect("a form that passed has its fields"),
             from: None,
         })
     }
@@ -158,13 +159,6 @@ fn check_subject(subject: &str) -> Result<(), &'static str> {
     }
 }
 
-fn check_content(content: &Value) -> Result<(), &'static str> {
-    match content.is_object() {
-        true => text::check_json(content, MAX_CONTENT_BYTES),
-        false => Err("must be an object"),
-    }
-}
-
 impl From<entities::Model> for Notification {
     fn from(row: entities::Model) -> Self {
         Self {
@@ -172,16 +166,11 @@ impl From<entities::Model> for Notification {
             player_id: row.player_id.into(),
             kind: row.kind.into(),
             subject: row.subject.into(),
-            content: encoded(&row.content),
+            content: row.content.into_raw().into(),
             read: row.read,
             sent_at: iso(row.sent_at).into(),
         }
     }
-}
-
-fn encoded(content: &Value) -> Arc<RawValue> {
-    let raw = serde_json::value::to_raw_value(content).expect("a value is JSON");
-    Arc::from(raw)
 }
 
 impl Notifications {
@@ -209,7 +198,7 @@ impl Notifications {
         let mut fields = Fields::default();
         fields.check("to", check_recipients(to));
         fields.finish()?;
-        let notice = Notice::checked(kind, subject, content)?;
+        let notice = Notice::checked(kind, subject, &content)?;
         let tx = self.db.write().await.map_err(database)?;
         let added = add(&tx, to, &notice).await.map_err(database)?;
         tx.commit().await.map_err(database)?;

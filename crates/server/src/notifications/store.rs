@@ -12,10 +12,10 @@ use sea_orm::{
 use serde_json::Value;
 
 use super::entities::{ActiveModel, Column, Entity, Model};
-use super::{Filter, Notice, Notification, encoded};
+use super::{Filter, Notice, Notification};
 use crate::accounts::people;
 use crate::clock::{db_now, iso};
-use crate::db::Db;
+use crate::db::{Db, Document};
 use crate::text::{is_id, new_id};
 
 type Result<T> = std::result::Result<T, DbErr>;
@@ -48,7 +48,7 @@ pub async fn add(
         player_id: String::new().into(),
         kind: notice.kind.as_str().into(),
         subject: notice.subject.as_str().into(),
-        content: encoded(&notice.content),
+        content: notice.content.clone().into_raw().into(),
         read: false,
         sent_at: iso(sent_at).into(),
     };
@@ -102,7 +102,10 @@ pub async fn withdraw(
         .filter(Column::PlayerId.is_in(from.iter().copied()))
         .filter(Column::Kind.eq(kind))
         .filter(Column::Read.eq(false));
-    let is_about = |content: &Value| about.iter().all(|(key, value)| content[*key] == *value);
+    let is_about = |content: &Document| {
+        let content: Value = serde_json::from_str(content.text()).unwrap_or_default();
+        about.iter().all(|(key, value)| content[*key] == *value)
+    };
     let rows = unread.all(tx).await?.into_iter();
     let ids: Vec<String> = rows
         .filter(|row| is_about(&row.content))

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::clock::db_now;
 use crate::db::Document;
+use crate::text::new_id;
 
 /// Who acts.
 #[derive(Clone, Debug)]
@@ -91,7 +92,7 @@ impl ActiveModelBehavior for ActiveModel {}
 /// Adds an entry.
 pub async fn record(tx: &DatabaseTransaction, entry: Entry) -> Result<(), DbErr> {
     let row = ActiveModel {
-        id: Set(uuid::Uuid::now_v7().to_string()),
+        id: Set(new_id()),
         actor_id: Set(entry.actor.id),
         actor_display: Set(entry.actor.display),
         actor_source: Set(entry.actor.source.to_owned()),

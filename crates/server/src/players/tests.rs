@@ -1,8 +1,6 @@
 //! Erasure and retention, looked at from behind the edge. What a client sees of them is in
 //! `tests/e2e/players.rs`.
 
-use std::path::PathBuf;
-
 use asobi_game::PlayerId;
 use asobi_wire::Code;
 use futures_util::future::join_all;
@@ -10,47 +8,28 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
 use crate::accounts::{NewPlayer, SignedIn};
-use crate::app::{App, Services};
+use crate::app::Services;
 use crate::clock::db_now;
 use crate::config::Config;
-use crate::db::scratch::Scratch;
 use crate::storage::{Address, ObjectChange};
+use crate::test_server::TestServer;
 
-const GAME: &str = "match_size = 2\nguest_auth = true\nfunction init() return {} end\n";
 const PASSWORD: &str = "correct horse";
 
-/// A server and the folders it lies in.
-struct Server {
-    app: App,
-    folder: PathBuf,
-    _disk: Scratch,
-}
+struct Server(TestServer);
 
 impl Server {
     async fn start() -> Self {
-        let disk = Scratch::new();
-        let folder = std::env::temp_dir().join(format!("asobi-players-{}", uuid::Uuid::now_v7()));
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("match.lua"), GAME).unwrap();
-        let mut config = Config::default();
-        config.server.host = "127.0.0.1".into();
-        config.server.port = 0;
-        config.auth.token_secret = "k".repeat(32).into();
-        config.auth.hash_memory_kib = 64;
-        config.auth.hash_passes = 1;
-        config.guest.pepper = "p".repeat(32).into();
-        config.database.url = disk.url.clone().into();
-        config.limits.erase_per_minute = 0;
-        let app = App::start(config, &folder).await.unwrap();
-        Self {
-            app,
-            folder,
-            _disk: disk,
-        }
+        let quick = |config: &mut Config| {
+            config.auth.hash_memory_kib = 64;
+            config.auth.hash_passes = 1;
+            config.limits.erase_per_minute = 0;
+        };
+        Self(TestServer::with(quick).await)
     }
 
     fn services(&self) -> &Services {
-        self.app.services()
+        &self.0.services
     }
 
     async fn register(&self, username: &str) -> SignedIn {
@@ -70,12 +49,10 @@ impl Server {
 
     /// Runs statements behind the server's back; `$p` stands for `player`.
     async fn sql(&self, player: &SignedIn, statements: &str) {
-        let tx = self.services().db.write().await.unwrap();
         let statements = statements.replace("$p", &player.player_id);
         for statement in statements.split(';').filter(|one| !one.trim().is_empty()) {
-            tx.execute_unprepared(statement).await.unwrap();
+            self.0.sql(statement).await;
         }
-        tx.commit().await.unwrap();
     }
 
     async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
@@ -118,12 +95,6 @@ impl Server {
         }
         found.sort();
         found
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -53,6 +53,7 @@ impl Methods {
                 result: raw(&json)?,
             }),
             Called::Refused(reason) => Err(ApiError::from(Code::RpcFailed).with("reason", reason)),
+            Called::Unreadable => Err(Code::RpcInvalidParams.into()),
             Called::Unknown => Err(Code::RpcUnknownMethod.into()),
             Called::Failed => Err(Code::Internal.into()),
         }

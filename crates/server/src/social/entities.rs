@@ -29,7 +29,9 @@ pub(super) mod friendships {
 pub(super) mod groups {
     use sea_orm::entity::prelude::*;
 
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    use crate::db::Document;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
     #[sea_orm(table_name = "groups")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -40,7 +42,7 @@ pub(super) mod groups {
         pub open: bool,
         /// None: the creator's account was erased.
         pub creator_id: Option<String>,
-        pub metadata: Json,
+        pub metadata: Document,
         pub inserted_at: i64,
         pub updated_at: i64,
     }

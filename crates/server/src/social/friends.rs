@@ -358,7 +358,7 @@ async fn tell(
 ) -> Outcome<Vec<Notification>> {
     let content = json!({ "from_player_id": pair.me.id, "from_username": pair.me.username });
     let to = [PlayerId::from(pair.other.id.as_str())];
-    let notice = Notice::new(kind, subject, content).from(&pair.me.id);
+    let notice = Notice::new(kind, subject, &content).from(&pair.me.id);
     notifications::add(tx, &to, &notice).await.map_err(database)
 }
 

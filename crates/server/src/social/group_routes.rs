@@ -9,13 +9,13 @@ use utoipa_axum::routes;
 
 use super::Social;
 use super::groups::{GroupForm, GroupView, OwnGroup};
-use super::invites::{Filter, GroupInvite, Invited};
+use super::invites::{GroupInvite, Invited};
 use super::members::GroupMember;
 use crate::edge::caller::Caller;
 use crate::edge::error::Failure;
 use crate::edge::json::Body;
 use crate::edge::openapi::{Failures, Success};
-use crate::edge::params::{Path, Query};
+use crate::edge::params::{Page, Path, Query};
 
 type Answer<T> = Result<Json<T>, Failure>;
 
@@ -78,15 +78,15 @@ struct GroupInviteList {
     get,
     path = "/groups/invites",
     tag = "social",
-    params(Filter),
+    params(Page),
     responses((status = 200, body = GroupInviteList), Failures)
 )]
 async fn own_invites(
     State(social): State<Social>,
     caller: Caller,
-    Query(filter): Query<Filter>,
+    Query(page): Query<Page>,
 ) -> Answer<GroupInviteList> {
-    let invites = social.own_group_invites(&caller.player, &filter).await?;
+    let invites = social.own_group_invites(&caller.player, &page).await?;
     Ok(Json(GroupInviteList { invites }))
 }
 
@@ -278,16 +278,16 @@ async fn invite(
     get,
     path = "/groups/{id}/invites",
     tag = "social",
-    params(("id" = String, Path), Filter),
+    params(("id" = String, Path), Page),
     responses((status = 200, body = GroupInviteList), Failures)
 )]
 async fn invites(
     State(social): State<Social>,
     caller: Caller,
     Path(id): Path<String>,
-    Query(filter): Query<Filter>,
+    Query(page): Query<Page>,
 ) -> Answer<GroupInviteList> {
-    let invites = social.group_invites(&caller.player, &id, &filter).await?;
+    let invites = social.group_invites(&caller.player, &id, &page).await?;
     Ok(Json(GroupInviteList { invites }))
 }
 

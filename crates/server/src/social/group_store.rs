@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Select,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use super::entities::{group_invites, group_members, groups};
-use super::invites::Filter;
 use super::roles::Role;
 use crate::clock::db_now;
+use crate::edge::params::Page;
 use crate::text::new_id;
 
 pub(super) use group_invites::Model as Invite;
@@ -64,15 +64,18 @@ pub(super) async fn insert_group(tx: &DatabaseTransaction, group: &Group) -> Res
 
 /// Writes what can change of a group.
 pub(super) async fn update_group(tx: &DatabaseTransaction, group: &Group) -> Result<()> {
-    use groups::Column;
+    let changed = groups::ActiveModel {
+        name: Set(group.name.clone()),
+        description: Set(group.description.clone()),
+        max_members: Set(group.max_members),
+        open: Set(group.open),
+        metadata: Set(group.metadata.clone()),
+        updated_at: Set(group.updated_at),
+        ..Default::default()
+    };
     groups::Entity::update_many()
-        .col_expr(Column::Name, Expr::val(group.name.as_str()))
-        .col_expr(Column::Description, Expr::val(group.description.clone()))
-        .col_expr(Column::MaxMembers, Expr::val(group.max_members))
-        .col_expr(Column::Open, Expr::val(group.open))
-        .col_expr(Column::Metadata, Expr::val(group.metadata.clone()))
-        .col_expr(Column::UpdatedAt, Expr::val(group.updated_at))
-        .filter(Column::Id.eq(&group.id))
+        .set(changed)
+        .filter(groups::Column::Id.eq(&group.id))
         .exec(tx)
         .await?;
     Ok(())
@@ -250,16 +253,16 @@ pub(super) enum Whose<'a> {
 pub(super) async fn invites(
     db: &impl ConnectionTrait,
     whose: Whose<'_>,
-    filter: &Filter,
+    page: &Page,
 ) -> Result<Vec<Invite>> {
     use group_invites::Column;
     let mut query = group_invites::Entity::find().filter(match whose {
         Whose::Group(id) => Column::GroupId.eq(id),
         Whose::Player(id) => Column::PlayerId.eq(id),
     });
-    if let Some(before) = &filter.before {
+    if let Some(before) = &page.before {
         query = query.filter(Column::Id.lt(before));
     }
-    let newest = query.order_by_desc(Column::Id).limit(filter.limit.0);
+    let newest = query.order_by_desc(Column::Id).limit(page.limit.0);
     newest.all(db).await
 }

@@ -11,6 +11,7 @@ use super::group_store::{self as store, Group, Member};
 use super::roles::Role;
 use super::{Social, lock_caller};
 use crate::clock::{db_now, iso};
+use crate::db::Document;
 use crate::edge::error::{Outcome, database};
 use crate::edge::fields::Fields;
 use crate::text;
@@ -42,7 +43,7 @@ pub struct GroupView {
     /// Who made it; null once their account is erased.
     creator_id: Option<String>,
     #[schema(value_type = Object)]
-    metadata: Value,
+    metadata: Document,
     #[schema(format = DateTime)]
     inserted_at: String,
     #[schema(format = DateTime)]
@@ -87,7 +88,7 @@ struct Changes {
     description: Option<Option<String>>,
     max_members: Option<i32>,
     open: Option<bool>,
-    metadata: Option<Value>,
+    metadata: Option<Document>,
 }
 
 impl GroupForm {
@@ -146,12 +147,8 @@ fn open(value: Value) -> Checked<bool> {
     value.as_bool().ok_or("must be true or false")
 }
 
-fn metadata(value: Value) -> Checked<Value> {
-    if !value.is_object() {
-        return Err("must be an object");
-    }
-    text::check_json(&value, MAX_METADATA_BYTES)?;
-    Ok(value)
+fn metadata(value: Value) -> Checked<Document> {
+    Document::object(&value, MAX_METADATA_BYTES)
 }
 
 impl GroupView {
@@ -192,7 +189,9 @@ impl Social {
             max_members: changes.max_members.unwrap_or(DEFAULT_MAX_MEMBERS),
             open: changes.open.unwrap_or(false),
             creator_id: Some(creator.id.clone()),
-            metadata: changes.metadata.unwrap_or_else(|| json!({})),
+            metadata: changes
+                .metadata
+                .unwrap_or_else(|| Document::new(&json!({}))),
             inserted_at: now,
             updated_at: now,
         };

@@ -6,7 +6,7 @@
 use asobi_game::PlayerId;
 use asobi_wire::Code;
 use sea_orm::DatabaseTransaction;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
@@ -17,7 +17,7 @@ use super::{Seen, Social};
 use crate::accounts::people::{self, Person};
 use crate::clock::iso;
 use crate::edge::error::{Outcome, database};
-use crate::edge::params::{Limit, cursor};
+use crate::edge::params::Page;
 use crate::notifications::{self, Notice};
 use crate::text::is_id;
 
@@ -59,19 +59,6 @@ pub enum Invited {
     Invited,
     /// The player had asked, and is a member now.
     Joined,
-}
-
-/// Which rows to list.
-#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Filter {
-    /// Most rows, 1 to 200; 50 without it.
-    #[serde(default)]
-    #[param(value_type = Option<u64>)]
-    pub limit: Limit,
-    /// Only rows older than this id.
-    #[serde(default, deserialize_with = "cursor")]
-    pub before: Option<String>,
 }
 
 impl Social {
@@ -131,7 +118,7 @@ impl Social {
             "group_id": group.id, "group_name": group.name, "from_player_id": player,
         });
         let to = [PlayerId::from(target.id.as_str())];
-        let notice = Notice::new(kind, subject, content).from(player.as_str());
+        let notice = Notice::new(kind, subject, &content).from(player.as_str());
         let told = notifications::add(&tx, &to, &notice).await;
         let told = told.map_err(database)?;
         tx.commit().await.map_err(database)?;
@@ -161,7 +148,7 @@ impl Social {
             "group_id": group.id, "group_name": group.name,
             "from_player_id": caller.id, "from_username": caller.username,
         });
-        let notice = Notice::new(REQUESTED, "Request to join a group", content).from(&caller.id);
+        let notice = Notice::new(REQUESTED, "Request to join a group", &content).from(&caller.id);
         let mut staff = staff(&tx, group).await?;
         let blockers = super::store::blockers(&tx, &staff, &caller.id).await;
         let blockers = blockers.map_err(database)?;
@@ -181,7 +168,7 @@ impl Social {
         &self,
         player: &PlayerId,
         id: &str,
-        filter: &Filter,
+        page: &Page,
     ) -> Outcome<Vec<GroupInvite>> {
         let db = self.db.read();
         if !is_id(id) || store::group(db, id).await.map_err(database)?.is_none() {
@@ -193,21 +180,21 @@ impl Social {
         if !actor.is_some_and(|actor| actor.role().may_invite()) {
             return Err(Code::Forbidden.into());
         }
-        self.invites(Whose::Group(id), filter).await
+        self.invites(Whose::Group(id), page).await
     }
 
     /// A player's invitations and requests, newest first.
     pub async fn own_group_invites(
         &self,
         player: &PlayerId,
-        filter: &Filter,
+        page: &Page,
     ) -> Outcome<Vec<GroupInvite>> {
-        self.invites(Whose::Player(player.as_str()), filter).await
+        self.invites(Whose::Player(player.as_str()), page).await
     }
 
-    async fn invites(&self, whose: Whose<'_>, filter: &Filter) -> Outcome<Vec<GroupInvite>> {
+    async fn invites(&self, whose: Whose<'_>, page: &Page) -> Outcome<Vec<GroupInvite>> {
         let db = self.db.read();
-        let rows = store::invites(db, whose, filter).await.map_err(database)?;
+        let rows = store::invites(db, whose, page).await.map_err(database)?;
         let players = rows.iter().map(|row| row.player_id.as_str());
         let seen = self.seen_by_id(db, players).await?;
         let groups = rows.iter().map(|row| row.group_id.as_str());

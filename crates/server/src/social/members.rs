@@ -256,7 +256,7 @@ async fn change_role(
     // Only the newest counts, and a member is not flooded by an admin who cannot decide.
     let about = [("group_id", group.id.as_str())];
     notifications::withdraw(tx, &[&member.player_id], ROLE_CHANGED, &about).await?;
-    let mut notice = Notice::new(ROLE_CHANGED, "Your role in a group changed", content);
+    let mut notice = Notice::new(ROLE_CHANGED, "Your role in a group changed", &content);
     if let Some(from) = from {
         notice = notice.from(from.as_str());
     }

@@ -23,7 +23,7 @@ use asobi_wire::{ApiError, Code};
 use serde_json::Value;
 
 use crate::config::StorageConfig;
-use crate::db::{Db, Document};
+use crate::db::{Db, Document, MAX_DEPTH, Unfit};
 use crate::edge::error::Outcome;
 use crate::text::is_key;
 
@@ -36,10 +36,6 @@ const MAX_VALUE_BYTES: usize = 256 * 1024;
 
 /// Longest collection or key in bytes.
 const MAX_KEY_BYTES: usize = 128;
-
-/// Deepest nesting of a value. Deeper ones could be written, but not read: the JSON parser stops
-/// at 128, and what comes over REST is wrapped.
-const MAX_DEPTH: usize = 100;
 
 /// Storage. Cheap to clone.
 #[derive(Clone)]
@@ -79,25 +75,10 @@ fn conflict(code: Code, current: i32) -> ApiError {
 
 /// The value as it is stored.
 fn encode(value: &Value, too_large: Code) -> Outcome<Document> {
-    if !is_flat(value, MAX_DEPTH) {
-        return Err(ApiError::from(too_large).with("max_depth", MAX_DEPTH));
-    }
-    let document = Document::new(value);
-    match document.size() <= MAX_VALUE_BYTES {
-        true => Ok(document),
-        false => Err(ApiError::from(too_large).with("max_bytes", MAX_VALUE_BYTES)),
-    }
-}
-
-/// Whether a value nests no deeper than `levels`.
-fn is_flat(value: &Value, levels: usize) -> bool {
-    match value {
-        Value::Array(items) => levels > 0 && items.iter().all(|item| is_flat(item, levels - 1)),
-        Value::Object(fields) => {
-            levels > 0 && fields.values().all(|item| is_flat(item, levels - 1))
-        }
-        _ => true,
-    }
+    Document::within(value, MAX_VALUE_BYTES).map_err(|unfit| match unfit {
+        Unfit::TooDeep => ApiError::from(too_large).with("max_depth", MAX_DEPTH),
+        Unfit::TooLarge => ApiError::from(too_large).with("max_bytes", MAX_VALUE_BYTES),
+    })
 }
 
 /// A collection or a key.

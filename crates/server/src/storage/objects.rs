@@ -20,7 +20,7 @@ use crate::clock::{db_now, iso};
 use crate::db::{self, Document};
 use crate::edge::error::{Outcome, database};
 use crate::edge::params::Page;
-use crate::text::is_id;
+use crate::text::{is_id, new_id};
 
 /// Where an object is.
 #[derive(Clone, Copy, Debug)]
@@ -170,8 +170,7 @@ impl Storage {
     /// The objects of a collection the caller may read: their own, and those public to read.
     ///
     /// # Errors
-    /// `storage.not_found` if there is no storage, `storage.invalid_key`, `invalid_payload` for
-    /// a `before` that is no id.
+    /// `storage.not_found` if there is no storage, `storage.invalid_key`.
     pub async fn objects(
         &self,
         caller: &PlayerId,
@@ -180,9 +179,6 @@ impl Storage {
     ) -> Outcome<Objects> {
         self.objects_enabled()?;
         check_key(collection)?;
-        if page.before.as_ref().is_some_and(|before| !is_id(before)) {
-            return Err(Code::InvalidPayload.into());
-        }
         let limit = page.limit.0;
         let before = page.before.as_deref();
         let ids = store::readable_ids(self.db.read(), caller.as_str(), collection, before, limit)
@@ -303,7 +299,7 @@ fn own_perms(row: &Model, change: &ObjectChange) -> (String, String) {
 fn created(caller: &PlayerId, at: Address<'_>, value: Document, change: &ObjectChange) -> Model {
     let perm = |given: Option<Perm>| given.unwrap_or(Perm::Owner).as_str().to_owned();
     Model {
-        id: uuid::Uuid::now_v7().to_string(),
+        id: new_id(),
         collection: at.collection.to_owned(),
         key: at.key.to_owned(),
         player_id: Some(caller.to_string()),

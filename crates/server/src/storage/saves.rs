@@ -12,7 +12,7 @@ use crate::accounts;
 use crate::clock::{db_now, iso};
 use crate::db::Document;
 use crate::edge::error::{Outcome, database};
-use crate::text::is_key;
+use crate::text::{is_key, new_id};
 
 /// Most slots of one player. From the original.
 const MAX_SLOTS: u64 = 10;
@@ -113,7 +113,7 @@ impl Storage {
                     return Err(Code::SaveSlotLimitReached.into());
                 }
                 Model {
-                    id: uuid::Uuid::now_v7().to_string(),
+                    id: new_id(),
                     player_id: player.to_string(),
                     slot: slot.to_owned(),
                     data,

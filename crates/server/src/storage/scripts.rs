@@ -15,7 +15,7 @@ use crate::clock::db_now;
 use crate::db;
 use crate::edge::error::{Outcome, database};
 use crate::edge::params::Limit;
-use crate::text::is_id;
+use crate::text::{is_id, new_id};
 
 use super::entities::objects::Model;
 
@@ -87,7 +87,7 @@ impl Storage {
         self.check_script(collection, Some(key))?;
         let value = encode(&value, Code::StorageValueTooLarge)?;
         let row = Model {
-            id: uuid::Uuid::now_v7().to_string(),
+            id: new_id(),
             collection: collection.to_owned(),
             key: key.to_owned(),
             player_id: owner.map(ToString::to_string),

@@ -4,13 +4,12 @@
 use asobi_game::PlayerId;
 use asobi_wire::{ApiError, Code};
 use futures_util::future::join_all;
-use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use super::{Address, ObjectChange, Perm, Storage};
-use crate::config::{DatabaseConfig, StorageConfig};
+use crate::config::StorageConfig;
 use crate::db::Db;
-use crate::db::scratch::Scratch;
+use crate::db::scratch::{Scratch, add_players};
 
 struct Server {
     storage: Storage,
@@ -25,11 +24,7 @@ impl Server {
 
     async fn with(config: StorageConfig) -> Self {
         let disk = Scratch::new();
-        let database = DatabaseConfig {
-            url: disk.url.clone().into(),
-            ..DatabaseConfig::default()
-        };
-        let db = Db::open(&database, &std::env::temp_dir()).await.unwrap();
+        let db = disk.open().await;
         Self {
             storage: Storage::new(db.clone(), &config),
             db,
@@ -38,15 +33,7 @@ impl Server {
     }
 
     async fn player(&self) -> PlayerId {
-        let id = uuid::Uuid::now_v7().to_string();
-        let tx = self.db.write().await.unwrap();
-        let sql = format!(
-            "INSERT INTO players (id, username, display_name, metadata, inserted_at, updated_at) \
-             VALUES ('{id}', '{id}', 'x', '{{}}', 1, 1)"
-        );
-        tx.execute_unprepared(&sql).await.unwrap();
-        tx.commit().await.unwrap();
-        PlayerId::from(id)
+        add_players(&self.db, 1).await.remove(0)
     }
 
     async fn put(

@@ -38,6 +38,7 @@ fn payload(kind: &str, player: &Player, other: &Player, playing: &str) -> Value 
         "chat.send" => json!({"channel_id": channel, "content": "hi"}),
         "dm.send" => json!({"recipient_id": other.id, "content": "hi"}),
         "presence.update" => json!({"status": "busy"}),
+        "rpc.call" => json!({"protocol": 1, "method": "echo", "params": {"n": 1}}),
         "session.connect" => json!({"token": player.token}),
         _ => panic!("what is in a {kind}?"),
     }

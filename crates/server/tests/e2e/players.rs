@@ -470,7 +470,11 @@ fn settings_of_the_original_are_understood_and_secrets_are_not_shown() {
         "database.url \"(set)\" ASOBI_DB_HOST and the like"
     );
     assert!(line(&text, "guest.reap_after_seconds").ends_with("60 ASOBI_GUEST_REAP_AFTER"));
-    assert!(line(&text, "guest.old_peppers").starts_with("guest.old_peppers.v1 \"(set)\""));
+    let pepper = line(&text, "guest.old_peppers.v1");
+    assert!(
+        pepper.starts_with("guest.old_peppers.v1 \"(set)\""),
+        "{pepper}"
+    );
     let (ok, text) = shown(&[("ASOBI_DB_HOST", "db"), ("ASOBI_DATABASE_URL", "sqlite:x")]);
     assert!(
         ok && line(&text, "database.url").contains("environment"),
