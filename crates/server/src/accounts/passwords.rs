@@ -116,9 +116,14 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_says_when_to_come_back() {
         let passwords = Passwords::new(&config(0)).unwrap();
-        let (one, two) = tokio::join!(passwords.hash("first"), passwords.hash("second"));
-        assert!(one.is_ok());
-        let error = two.unwrap_err();
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let busy = passwords.pool.run(move || held.recv());
+        let second = async {
+            let refused = passwords.hash("second").await;
+            drop(release);
+            refused.unwrap_err()
+        };
+        let (_, error) = tokio::join!(busy, second);
         assert_eq!(error.code, Code::RateLimited);
         assert_eq!(error.details()["retry_after"], 5);
     }

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use axum::Router;
-use axum::extract::Path as UrlPath;
+use axum::extract::{Path as UrlPath, Request};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, get, get_service};
+use percent_encoding::percent_decode_str;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeader;
 
@@ -18,6 +20,10 @@ use tower_http::set_header::SetResponseHeader;
 #[exclude = "test/*"]
 #[exclude = "node_modules/*"]
 struct Sdk;
+
+/// Longest name of a file, and longest path as a request has it.
+const MAX_NAME_BYTES: usize = 255;
+const MAX_PATH_BYTES: usize = 2_048;
 
 /// What stands at `/` when the game has no client.
 const NO_CLIENT: &str = "<!doctype html><title>Asobi</title><h1>Asobi is running</h1>\
@@ -43,6 +49,17 @@ async fn sdk_file(UrlPath(path): UrlPath<String>) -> Response {
     }
 }
 
+/// A path too long to be a file's: the file system answers that with an error, and nobody's fault
+/// it is but the client's.
+async fn name_a_file(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let too_long = |part: &str| percent_decode_str(part).count() > MAX_NAME_BYTES;
+    if path.len() > MAX_PATH_BYTES || path.split('/').any(too_long) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    next.run(request).await
+}
+
 /// The game's client folder, or a page that says there is none.
 pub fn client(folder: Option<&Path>) -> MethodRouter {
     match folder {
@@ -54,6 +71,7 @@ pub fn client(folder: Option<&Path>) -> MethodRouter {
                 header::CACHE_CONTROL,
                 fresh,
             ))
+            .layer(middleware::from_fn(name_a_file))
         }
         None => get(|uri: axum::http::Uri| async move {
             match uri.path() {

@@ -9,7 +9,7 @@ use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State, WebSocke
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -40,6 +40,8 @@ pub fn router(services: Arc<Services>, client: Option<&Path>) -> Router {
         .route("/ws", get(upgrade))
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
+        // What is below is the API's own to answer; this is not below.
+        .route("/api/v1/", any(|| async { Failure::from(Code::NotFound) }))
         .with_state(Arc::clone(&services));
     let router = live
         .nest("/api/v1", api(services))

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::server::{GAME, Server};
+use crate::server::{GAME, Server, folder};
 
 async fn send(server: &Server, method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
     let mut request = Request::builder().method(method).uri(path);
@@ -180,5 +180,41 @@ async fn the_sdk_is_served_and_its_tests_are_not() {
     ] {
         let answer = send(&server, Method::GET, path, &[]).await;
         assert_eq!(answer.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn addresses_of_files_that_cannot_be_name_nothing() {
+    let folder = folder();
+    std::fs::write(folder.join("game/match.lua"), GAME).unwrap();
+    std::fs::create_dir(folder.join("game/client")).unwrap();
+    std::fs::write(folder.join("game/client/index.html"), "<h1>Game</h1>").unwrap();
+    std::fs::write(folder.join("secret"), "hidden").unwrap();
+    let server = Server::in_folder(folder, &[]);
+    assert_eq!(send(&server, Method::GET, "/", &[]).await.status, 200);
+    let long = format!("/{}", "x".repeat(256));
+    let longer = format!("/{}", "%78".repeat(5_000));
+    let deep = "/a".repeat(5_000);
+    for path in [
+        "/%00",
+        "/index.html%00",
+        "/%ff",
+        "/..%2f..%2fsecret",
+        "/%2e%2e/secret",
+        "/index.html/",
+        "/sdk/%00",
+        "/sdk/..%2fsecret",
+        "/api/v1/",
+        &long,
+        &longer,
+        &deep,
+    ] {
+        let answer = send(&server, Method::GET, path, &[]).await;
+        assert!(
+            [404, 400].contains(&answer.status),
+            "{path:.60} {}",
+            answer.status
+        );
+        assert!(!answer.text().contains("hidden"), "{path:.60}");
     }
 }
