@@ -31,3 +31,4 @@ mod scripts;
 mod server;
 mod sign_in;
 mod storage;
+mod votes;
