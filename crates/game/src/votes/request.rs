@@ -222,7 +222,7 @@ impl VoteRequest {
         templates: &Templates,
     ) -> Result<(Self, Vec<String>), VoteRequestError> {
         let mut reader = Reader::default();
-        let template = ask.get("template").and_then(|name| id(name));
+        let template = ask.get("template").and_then(id);
         if let Some(template) = templates.get(template.as_deref().unwrap_or("default")) {
             reader.take(template);
         }

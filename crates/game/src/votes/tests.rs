@@ -381,7 +381,7 @@ fn vetoes_cost_tokens() {
             ..VoteRules::default()
         },
     );
-    let mut open = |board: &mut VoteBoard, more: Value| {
+    let open = |board: &mut VoteBoard, more: Value| {
         let mut all = ask(json!({"options": ["a"]}));
         all.extend(ask(more));
         let (vote, _) = board
