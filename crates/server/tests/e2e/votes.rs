@@ -268,7 +268,7 @@ async fn a_hidden_vote_tells_nothing_until_it_closes() {
         (&Value::Null, &json!(0.5))
     );
     let list = of_match(&server, open["match_id"].as_str().unwrap(), &b).await;
-    assert_eq!(list, [open.clone()]);
+    assert_eq!(list, std::slice::from_ref(&open));
     let outsider = server.guest().await;
     let path = format!("/api/v1/votes/{vote}");
     let unseen = server
