@@ -4,6 +4,7 @@ import { AsobiError } from "./errors.js";
 /**
  * @typedef {{
  *   vote_id: string, options: {id: string, label?: string}[], method: string, window_ms: number,
+ *   template?: string, visibility?: "live" | "hidden", veto_enabled?: boolean,
  *   endsAt: number, tallies: Record<string, number>, total_votes: number,
  *   mine: string | string[] | null,
  * }} Vote
@@ -70,18 +71,20 @@ export class Votes extends Emitter {
 
   /**
    * Casts a ballot, or changes it.
-   * @param {string | string[]} choice an option's id; for approval and ranked votes a list
+   * @param {string | string[]} choice an option's id; for approval votes a list of those approved,
+   *   for ranked votes a list with the first choice first
    * @param {string} [voteId]
    * @returns {Promise<void>}
    */
   async cast(choice, voteId) {
     const vote = this.#find(voteId);
-    await this.#socket.request("vote.cast", { vote_id: vote.vote_id, option_id: choice });
-    vote.mine = choice;
+    const ballot = Array.isArray(choice) ? [...choice] : choice;
+    await this.#socket.request("vote.cast", { vote_id: vote.vote_id, option_id: ballot });
+    vote.mine = ballot;
   }
 
   /**
-   * Cancels the vote, where the game allows it.
+   * Cancels the vote at the price of a veto token, where the vote allows it (`veto_enabled`).
    * @param {string} [voteId]
    * @returns {Promise<void>}
    */

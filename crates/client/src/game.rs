@@ -72,11 +72,19 @@ impl Client {
         self.send("match.input", input)
     }
 
-    /// Votes for an option. Refused with `match.not_in_match`, `rate_limited`, or
-    /// `ws.request_failed` and the vote's reason in its details.
-    pub async fn vote_cast(&self, vote_id: &str, option_id: &str) -> Result<()> {
-        let payload = json!({"vote_id": vote_id, "option_id": option_id});
+    /// Casts or changes a ballot: an option's id or, with `approval` and `ranked`, a list of
+    /// them. Refused with `match.not_in_match`, `rate_limited`, or `ws.request_failed` and the
+    /// vote's reason in its details.
+    pub async fn vote_cast(&self, vote_id: &str, ballot: impl Serialize) -> Result<()> {
+        let payload = json!({"vote_id": vote_id, "option_id": ballot});
         self.request("vote.cast", &payload).await?;
+        Ok(())
+    }
+
+    /// Ends a vote with one of the player's veto tokens. Refused as [`Self::vote_cast`] is.
+    pub async fn vote_veto(&self, vote_id: &str) -> Result<()> {
+        self.request("vote.veto", &json!({"vote_id": vote_id}))
+            .await?;
         Ok(())
     }
 }

@@ -109,7 +109,7 @@ pub struct PlannedBallot {
 pub fn plan_ballot(
     bot: PlayerId,
     vote_id: &str,
-    options: &[crate::logic::VoteOption],
+    options: &[crate::votes::VoteOption],
     now: u64,
     rng: &mut SmallRng,
 ) -> Option<PlannedBallot> {

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use crate::ids::{MatchId, PlayerId};
-use crate::logic::{LogLevel, ScriptFault, VoteRequest};
+use crate::logic::{LogLevel, ScriptFault};
 use crate::matches::{MatchHandle, SavedMatch};
-use crate::votes::VoteResult;
+use crate::votes::{VoteRequest, VoteResult};
 
 /// The outside, as a match sees it.
 pub trait MatchHost: Send + Sync {
@@ -85,8 +86,8 @@ pub struct VoteRecord {
     pub match_id: MatchId,
     /// What the game asked for.
     pub request: VoteRequest,
-    /// Who voted for what.
-    pub votes_cast: BTreeMap<String, String>,
+    /// Who voted for what: an option's id, or a list of them.
+    pub votes_cast: BTreeMap<String, Value>,
     /// How it came out.
     pub result: VoteResult,
     /// How many could have voted.

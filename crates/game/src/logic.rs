@@ -14,10 +14,11 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::ids::{MatchId, PlayerId};
+use crate::votes::VoteAsk;
 
 /// A future that stays on its simulation thread. A callback may wait (for the economy, for
 /// storage) and holds up its own match only.
@@ -69,53 +70,6 @@ pub enum JoinRefusal {
     Refused(Option<String>),
     /// The game's `join` failed; the fault is among the effects.
     Failed,
-}
-
-/// The vote a game asks for. Field names and defaults are those of the voting guide.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct VoteRequest {
-    /// Which of the game's votes this is; handed back to `vote_resolved`.
-    pub template: String,
-    /// Overrides the generated id.
-    pub vote_id: Option<String>,
-    /// What can be voted for.
-    pub options: Vec<VoteOption>,
-    /// How ballots are counted.
-    pub method: String,
-    /// How long the vote is open, in milliseconds.
-    pub window_ms: u64,
-    /// `live` sends running tallies, `hidden` does not.
-    pub visibility: String,
-    /// What decides a draw: `random` or `first`.
-    pub tie_breaker: String,
-    /// How often a voter may change their mind.
-    pub max_revotes: u32,
-}
-
-impl Default for VoteRequest {
-    fn default() -> Self {
-        Self {
-            template: "default".into(),
-            vote_id: None,
-            options: Vec::new(),
-            method: "plurality".into(),
-            window_ms: 15_000,
-            visibility: "live".into(),
-            tie_breaker: "random".into(),
-            max_revotes: 3,
-        }
-    }
-}
-
-/// One thing that can be voted for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VoteOption {
-    /// What a ballot names.
-    pub id: String,
-    /// What a player reads. Defaults to the id.
-    #[serde(default)]
-    pub label: Option<String>,
 }
 
 /// What a callback wants from outside the simulation.
@@ -229,8 +183,14 @@ pub trait MatchLogic {
     /// callback failed: nothing is sent for this player in this tick.
     fn view(&mut self, player: &PlayerId) -> Option<View>;
 
-    /// Whether the game asks for a vote now.
-    fn vote_requested(&mut self) -> Option<VoteRequest>;
+    /// The vote the game asks for now, as the object of the voting guide
+    /// ([`crate::votes::request`]).
+    fn vote_requested(&mut self) -> Option<VoteAsk>;
+
+    /// What is wrong with the vote the game asked for; the developer should learn it.
+    fn vote_fault(&mut self, message: &str) {
+        tracing::warn!("vote_requested: {message}");
+    }
 
     /// A vote is over. `result` is the JSON text of its result object.
     fn vote_resolved<'a>(&'a mut self, template: &'a str, result: &'a str) -> LocalFuture<'a, ()>;

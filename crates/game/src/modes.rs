@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::votes::VoteRules;
+
 /// One game mode: how its matches are formed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Mode {
@@ -28,6 +30,8 @@ pub struct Mode {
     pub reconnect_grace_ms: Option<u64>,
     /// Whether waiting players are told how many wait with them (`queue_status`).
     pub queue_status: bool,
+    /// Veto tokens and the frustration bonus.
+    pub votes: VoteRules,
 }
 
 /// Bots that fill a mode's queue.

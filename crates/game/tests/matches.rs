@@ -10,12 +10,13 @@ use std::time::Duration;
 use asobi_game::host::{MatchHost, MatchRecord, Origin, VoteRecord};
 use asobi_game::logic::{
     Effect, Input, JoinRefusal, LocalFuture, LogLevel, LogicFactory, MatchLogic, MatchSetup,
-    ScriptFault, StepOutcome, View, VoteOption, VoteRequest,
+    ScriptFault, StepOutcome, View,
 };
 use asobi_game::matches::running::Parts;
 use asobi_game::matches::{Match, MatchHandle, MatchSettings, NewMatch, SavedMatch, Status};
 use asobi_game::modes::Mode;
 use asobi_game::simulation::Simulation;
+use asobi_game::votes::{VoteAsk, VoteRules};
 use asobi_game::{MatchId, PlayerId};
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -78,16 +79,9 @@ impl MatchLogic for Counter {
         Some(View::New(view.into()))
     }
 
-    fn vote_requested(&mut self) -> Option<VoteRequest> {
-        let option = |id: &str| VoteOption {
-            id: id.into(),
-            label: None,
-        };
-        let request = VoteRequest {
-            options: vec![option("a"), option("b")],
-            ..VoteRequest::default()
-        };
-        std::mem::take(&mut self.wants_vote).then_some(request)
+    fn vote_requested(&mut self) -> Option<VoteAsk> {
+        let ask = serde_json::json!({"options": ["a", "b"], "veto_enabled": true});
+        std::mem::take(&mut self.wants_vote).then(|| ask.as_object().unwrap().clone())
     }
 
     fn vote_resolved<'a>(&'a mut self, _: &'a str, _: &'a str) -> LocalFuture<'a, ()> {
@@ -195,6 +189,10 @@ fn mode() -> Mode {
         quick_play: false,
         reconnect_grace_ms: Some(5_000),
         queue_status: false,
+        votes: VoteRules {
+            veto_tokens_per_player: 1,
+            ..VoteRules::default()
+        },
     }
 }
 
@@ -305,7 +303,9 @@ async fn a_vote_closes_by_itself_and_is_kept() {
     tick(&mut current, 1_000, "ada", "vote").await;
     let start = host.events("match.vote_start");
     let vote = start[0]["vote_id"].as_str().unwrap().to_owned();
-    current.cast_vote(&"bob".into(), &vote, "b", 2_000).unwrap();
+    current
+        .cast_vote(&"bob".into(), &vote, &["b"], 2_000)
+        .unwrap();
     tick(&mut current, 16_400, "ada", "x").await;
     assert!(host.votes.lock().unwrap().is_empty());
     tick(&mut current, 16_500, "ada", "x").await;
@@ -314,6 +314,44 @@ async fn a_vote_closes_by_itself_and_is_kept() {
         (kept[0].result.winner.as_deref(), kept[0].result.turnout),
         (Some("b"), 0.5)
     );
+}
+
+#[tokio::test]
+async fn a_veto_ends_a_vote_and_its_token_is_gone_after_a_restart_too() {
+    let host = Arc::new(Notebook::default());
+    let mut current = running(&["ada", "bob"], &host).await;
+    tick(&mut current, 1_000, "ada", "vote").await;
+    tick(&mut current, 1_100, "ada", "vote").await;
+    let open: Vec<String> = current.votes().iter().map(|vote| vote.id.clone()).collect();
+    current.veto_vote(&"ada".into(), &open[0], 1_200).unwrap();
+    let vetoed = host.events("match.vote_vetoed");
+    assert_eq!(
+        vetoed[0],
+        serde_json::json!({"vote_id": open[0], "vetoed_by": "ada"})
+    );
+    let saved = current.saved(1_250).unwrap();
+    let logic = Counters.restore(&setup(&saved.id), &saved.state).unwrap();
+    let mut current = Match::restored(&saved, mode(), parts(&host, logic), 1_250);
+    let again = current.veto_vote(&"ada".into(), &open[1], 1_260);
+    assert_eq!(again.unwrap_err().to_string(), "no_veto_tokens");
+    tick(&mut current, 1_300, "ada", "x").await;
+    assert_eq!(current.votes().len(), 1);
+    let kept = host.votes.lock().unwrap();
+    let kept = serde_json::to_value(&kept[0].result).unwrap();
+    assert_eq!(kept["status"], "vetoed");
+    assert_eq!(host.events("match.vote_result").len(), 0);
+}
+
+#[tokio::test]
+async fn bots_vote_in_a_restored_match_too() {
+    let host = Arc::new(Notebook::default());
+    let mut current = running(&["ada", "bot_Anne_00ff00"], &host).await;
+    tick(&mut current, 1_000, "ada", "vote").await;
+    let saved = current.saved(1_500).unwrap();
+    let logic = Counters.restore(&setup(&saved.id), &saved.state).unwrap();
+    let mut current = Match::restored(&saved, mode(), parts(&host, logic), 1_500);
+    tick(&mut current, 6_000, "ada", "x").await;
+    assert_eq!(host.events("match.vote_tally")[0]["total_votes"], 1);
 }
 
 #[tokio::test]

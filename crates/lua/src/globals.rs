@@ -67,6 +67,22 @@ impl<'a> Declared<'a> {
         fits
     }
 
+    /// A number from 0 to `most`.
+    pub(crate) fn number(&mut self, name: &str, most: f64) -> Option<f64> {
+        let value = self.get(name);
+        let number = match value {
+            Value::Nil => return None,
+            Value::Integer(i) => i as f64,
+            Value::Number(n) => n,
+            _ => -1.0,
+        };
+        let fits = (0.0..=most).contains(&number);
+        if !fits {
+            self.warn(name, &value, &format!("a number from 0 to {most}"));
+        }
+        fits.then_some(number)
+    }
+
     /// A span of time given in seconds, in milliseconds.
     pub(crate) fn seconds(&mut self, name: &str) -> Option<u64> {
         let value = self.get(name);

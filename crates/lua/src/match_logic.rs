@@ -11,10 +11,11 @@ use std::time::Duration;
 use asobi_game::PlayerId;
 use asobi_game::logic::{
     Effect, FaultKind, Input, JoinRefusal, LocalFuture, LogLevel, MatchLogic, MatchSetup,
-    ScriptFault, StepOutcome, View, VoteRequest,
+    ScriptFault, StepOutcome, View,
 };
+use asobi_game::votes::VoteAsk;
 use bytes::Bytes;
-use mlua::{IntoLuaMulti, MultiValue, Table, Value};
+use mlua::{IntoLuaMulti, Lua, MultiValue, Table, Value};
 use serde_json::value::RawValue;
 
 use crate::api;
@@ -390,9 +391,9 @@ fn read_join(values: MultiValue) -> JoinAnswer {
     }
 }
 
-fn read_vote_request(values: MultiValue) -> Result<Option<VoteRequest>, Failure> {
+fn read_vote_request(lua: &Lua, values: MultiValue) -> Result<Option<VoteAsk>, Failure> {
     match values.into_iter().next() {
-        Some(Value::Table(request)) => Ok(Some(vote::parse(&request))),
+        Some(Value::Table(asked)) => vote::read(lua, &asked),
         None | Some(Value::Nil | Value::Boolean(false)) => Ok(None),
         Some(other) => {
             let other = crate::globals::describe(&other);
@@ -449,14 +450,15 @@ impl MatchLogic for LuaMatch {
         }
     }
 
-    fn vote_requested(&mut self) -> Option<VoteRequest> {
+    fn vote_requested(&mut self) -> Option<VoteAsk> {
         self.vm.callback("vote_requested")?;
         if self.vote_backoff.skips() {
             return None;
         }
         let budget = self.settings.vote_budget_ms;
-        let args = self.state.clone();
-        match self.callback("vote_requested", budget, args, read_vote_request) {
+        let (args, lua) = (self.state.clone(), self.vm.lua().clone());
+        let accept = |values| read_vote_request(&lua, values);
+        match self.callback("vote_requested", budget, args, accept) {
             Ok(request) => {
                 self.vote_backoff.success();
                 request
@@ -469,6 +471,11 @@ impl MatchLogic for LuaMatch {
                 None
             }
         }
+    }
+
+    fn vote_fault(&mut self, message: &str) {
+        let failure = Failure::new(FaultKind::RuntimeError, message);
+        self.report("vote_requested", failure, None);
     }
 
     fn vote_resolved<'a>(&'a mut self, template: &'a str, result: &'a str) -> LocalFuture<'a, ()> {

@@ -12,6 +12,7 @@ pub(crate) use asobi_game::bots::DEFAULT_NAMES as DEFAULT_BOT_NAMES;
 use asobi_game::bots::is_bot_name;
 use asobi_game::logic::{FaultKind, ScriptFault};
 use asobi_game::modes::{BotFill, GameManifest, Mode};
+use asobi_game::votes::VoteRules;
 use mlua::Value;
 
 use crate::context::Context;
@@ -21,7 +22,7 @@ use crate::hooks::{CHAT_FILTER, HOOKS};
 use crate::sandbox::Vm;
 use crate::settings::LuaSettings;
 use crate::source::ScriptSet;
-use crate::{api, globals, rpc};
+use crate::{api, globals, rpc, vote};
 
 /// What every match calls.
 const CALLBACKS: [&str; 6] = ["init", "join", "leave", "handle_input", "tick", "get_state"];
@@ -30,6 +31,8 @@ const MATCH: &str = "match.lua";
 const DEFAULT_MODE: &str = "default";
 /// Most bots that fill a queue.
 const MAX_BOT_FILL: i64 = 64;
+/// Most that one lost vote adds to a player's weight.
+const MAX_FRUSTRATION_BONUS: f64 = 100.0;
 /// How long the longest-waiting person waits for bots unless the game says otherwise.
 const FILL_AFTER_MS: u64 = 8_000;
 
@@ -219,6 +222,7 @@ impl Loader<'_> {
                 declared.say(format!("the script defines no function '{callback}'"));
             }
         }
+        vote::check_templates(vm.lua(), &mut declared);
         let mode = self.globals_of(&mut declared, name, script, size);
         self.loaded.warnings.extend(declared.warnings);
         self.loaded.game.modes.push(mode);
@@ -246,6 +250,7 @@ impl Loader<'_> {
             quick_play: declared.boolean("quick_play").unwrap_or(false),
             reconnect_grace_ms: declared.seconds("reconnect_grace"),
             queue_status: declared.boolean("queue_status").unwrap_or(false),
+            votes: vote_rules(declared),
         }
     }
 
@@ -282,6 +287,18 @@ impl Loader<'_> {
             Some((vm, _)) => names_of(&vm),
             None => default_names(),
         }
+    }
+}
+
+fn vote_rules(declared: &mut Declared) -> VoteRules {
+    let default = VoteRules::default();
+    VoteRules {
+        veto_tokens_per_player: declared
+            .integer("veto_tokens_per_player", 0)
+            .map_or(default.veto_tokens_per_player, clamp_u32),
+        frustration_bonus: declared
+            .number("frustration_bonus", MAX_FRUSTRATION_BONUS)
+            .unwrap_or(default.frustration_bonus),
     }
 }
 

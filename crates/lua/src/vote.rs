@@ -1,61 +1,78 @@
-//! What `vote_requested` returned, as a vote.
+//! What `vote_requested` returned, and a script's `vote_templates`, as the objects that
+//! `asobi_game::votes::request` reads votes from.
 
-use asobi_game::logic::{VoteOption, VoteRequest};
-use mlua::{Table, Value};
+use asobi_game::logic::FaultKind;
+use asobi_game::votes::{VoteAsk, VoteRequest};
+use mlua::{Lua, Table, Value};
 
-/// Reads a vote request. What is missing or of the wrong type takes its default; whether the
-/// method exists and the options suffice is for the match to say.
-pub(crate) fn parse(table: &Table) -> VoteRequest {
-    let default = VoteRequest::default();
-    VoteRequest {
-        template: string(table, "template").unwrap_or(default.template),
-        vote_id: string(table, "vote_id"),
-        options: options(table),
-        method: string(table, "method").unwrap_or(default.method),
-        window_ms: number(table, "window_ms").unwrap_or(default.window_ms),
-        visibility: string(table, "visibility").unwrap_or(default.visibility),
-        tie_breaker: string(table, "tie_breaker").unwrap_or(default.tie_breaker),
-        max_revotes: number(table, "max_revotes")
-            .map_or(default.max_revotes, |n| n.min(u32::MAX.into()) as u32),
+use crate::fault::Failure;
+use crate::globals::{Declared, describe};
+use crate::json::{self, Shape};
+
+/// Most bytes of one request as JSON: weights for a thousand players fit.
+const LIMIT: usize = 256 << 10;
+
+/// The global with the script's templates.
+const TEMPLATES: &str = "vote_templates";
+
+/// The vote a script asks for, laid over its own template of that name. An empty table asks for
+/// none.
+pub(crate) fn read(lua: &Lua, asked: &Table) -> Result<Option<VoteAsk>, Failure> {
+    if asked.is_empty() {
+        return Ok(None);
     }
-}
-
-fn string(table: &Table, key: &str) -> Option<String> {
-    text(table.raw_get(key).ok()?)
-}
-
-/// A string, or a number as text: options are often numbered.
-fn text(value: Value) -> Option<String> {
-    match value {
-        Value::String(s) => Some(s.to_string_lossy()),
-        Value::Integer(i) => Some(i.to_string()),
-        Value::Number(n) => Some(n.to_string()),
-        _ => None,
-    }
-}
-
-fn number(table: &Table, key: &str) -> Option<u64> {
-    match table.raw_get(key).ok()? {
-        Value::Integer(i) => u64::try_from(i).ok(),
-        Value::Number(n) if n >= 0.0 => Some(n as u64),
-        _ => None,
-    }
-}
-
-/// A list of `{ id, label }` or of plain ids.
-fn options(table: &Table) -> Vec<VoteOption> {
-    let Ok(Value::Table(list)) = table.raw_get("options") else {
-        return Vec::new();
+    let ask = object(lua, asked)?;
+    let name = asked.raw_get("template").unwrap_or(Value::Nil);
+    let Some(template) = template(lua, name) else {
+        return Ok(Some(ask));
     };
-    let option = |value| match value {
-        Value::Table(option) => Some(VoteOption {
-            id: string(&option, "id")?,
-            label: string(&option, "label"),
-        }),
-        other => text(other).map(|id| VoteOption { id, label: None }),
+    let mut whole = object(lua, &template)?;
+    whole.extend(ask);
+    Ok(Some(whole))
+}
+
+fn template(lua: &Lua, name: Value) -> Option<Table> {
+    let Ok(Value::Table(templates)) = lua.globals().raw_get(TEMPLATES) else {
+        return None;
     };
-    list.sequence_values::<Value>()
-        .flatten()
-        .filter_map(option)
-        .collect()
+    let name = match name {
+        Value::Nil => return templates.raw_get("default").ok(),
+        name => name,
+    };
+    templates.raw_get(name).ok()
+}
+
+fn object(lua: &Lua, table: &Table) -> Result<VoteAsk, Failure> {
+    let failure = |text: String| Failure::new(FaultKind::RuntimeError, text);
+    let shape = Shape {
+        limit: LIMIT,
+        empty_object: false,
+    };
+    let mut text = Vec::new();
+    json::encode(lua, table, shape, &mut text).map_err(|e| failure(format!("a vote: {e}")))?;
+    serde_json::from_slice(&text)
+        .map_err(|_| failure("a vote is a table with names, such as { options = ... }".into()))
+}
+
+/// Warns of what is wrong with a script's templates.
+pub(crate) fn check_templates(lua: &Lua, declared: &mut Declared<'_>) {
+    let templates = match declared.get(TEMPLATES) {
+        Value::Nil => return,
+        Value::Table(templates) => templates,
+        other => return declared.warn(TEMPLATES, &other, "a table of templates by name"),
+    };
+    for (name, template) in templates.pairs::<Value, Value>().flatten() {
+        let place = format!("{TEMPLATES}[{}]", describe(&name));
+        let Value::Table(table) = &template else {
+            declared.warn(&place, &template, "a table");
+            continue;
+        };
+        let complaints = match object(lua, table) {
+            Ok(template) => VoteRequest::complaints_about(&template),
+            Err(failure) => vec![failure.text],
+        };
+        for complaint in complaints {
+            declared.say(format!("{place}: {complaint}"));
+        }
+    }
 }

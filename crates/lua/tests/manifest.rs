@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use asobi_game::logic::{FaultKind, ScriptFault};
 use asobi_game::modes::{BotFill, Mode};
+use asobi_game::votes::VoteRules;
 use asobi_lua::{LoadedManifest, LuaSettings, ScriptSet, ScriptSource, SourceError, load_manifest};
 use common::{Folder, REST};
 
@@ -46,6 +47,7 @@ fn a_single_script_is_the_default_mode() {
         quick_play: false,
         reconnect_grace_ms: None,
         queue_status: false,
+        votes: VoteRules::default(),
     };
     assert_eq!(mode, expected);
 }
@@ -54,7 +56,8 @@ fn a_single_script_is_the_default_mode() {
 fn every_global_is_read() {
     let (mode, warnings) = mode(
         "match_size = 2.0 max_players = 8 group_up_to = 5 strategy = 'skill_based' listed = true quick_play = true
-        reconnect_grace = 2.5 queue_status = true
+        reconnect_grace = 2.5 queue_status = true veto_tokens_per_player = 2 frustration_bonus = 0.25
+        vote_templates = { map = { method = 'approval', window_ms = 5000 } }
         bots = { script = 'bots/ai.lua', min_players = 99, enabled = false, fill_after = 0.5 }",
     );
     assert_eq!(
@@ -79,8 +82,29 @@ fn every_global_is_read() {
         quick_play: true,
         reconnect_grace_ms: Some(2500),
         queue_status: true,
+        votes: VoteRules {
+            veto_tokens_per_player: 2,
+            frustration_bonus: 0.25,
+        },
     };
     assert_eq!(mode, expected);
+}
+
+#[test]
+fn wrong_vote_settings_are_warned_of() {
+    let (mode, warnings) = mode(
+        "match_size = 1 veto_tokens_per_player = -1 frustration_bonus = '1'
+        vote_templates = { map = { window_ms = -5 } }",
+    );
+    assert_eq!(mode.votes, VoteRules::default());
+    let about = |name: &str| warnings.iter().any(|warning| warning.contains(name));
+    assert!(about("veto_tokens_per_player = -1") && about("frustration_bonus = \"1\""));
+    assert!(
+        about("vote_templates[\"map\"]: window_ms = -5"),
+        "{warnings:?}"
+    );
+    let (_, warnings) = self::mode("match_size = 1 vote_templates = { map = 'plurality' }");
+    assert!(warnings[0].contains("expected a table"), "{warnings:?}");
 }
 
 #[test]

@@ -212,47 +212,57 @@ fn a_script_that_does_not_load_makes_no_match() {
 #[test]
 fn votes() {
     let mut game = Game::new(
-        "function vote_requested(s)
-          if s.n == 1 then return { template = 'map', options = { { id = 'a', label = 'A' }, 'b', 3 }, window_ms = 5000.0, method = 'odd', extra = {} } end
+        "vote_templates = { map = { method = 'ranked', window_ms = 1 }, default = { quorum = 0.5 } }
+        function vote_requested(s)
+          if s.n == 1 then return { template = 'map', options = { { id = 'a', label = 'A' }, 'b', 3 }, window_ms = 5000.0, extra = {} } end
           if s.n == 2 then return false end
-          if s.n == 3 then return 5 end
-          if s.n == 4 then error('no vote') end
+          if s.n == 3 then return {} end
+          if s.n == 4 then return { options = { 'a' }, weights = {} } end
         end",
     );
     assert_eq!(game.logic.vote_requested(), None);
     game.tick();
     let vote = game.logic.vote_requested().unwrap();
-    let options: Vec<_> = vote
-        .options
-        .iter()
-        .map(|o| (o.id.as_str(), o.label.as_deref()))
-        .collect();
-    assert_eq!(options, [("a", Some("A")), ("b", None), ("3", None)]);
-    assert_eq!(
-        (
-            vote.template.as_str(),
-            vote.window_ms,
-            vote.method.as_str(),
-            vote.max_revotes
-        ),
-        ("map", 5000, "odd", 3)
-    );
+    let whole = serde_json::json!({
+        "template": "map", "method": "ranked", "window_ms": 5000.0, "extra": [],
+        "options": [{"id": "a", "label": "A"}, "b", 3],
+    });
+    assert_eq!(serde_json::Value::Object(vote), whole);
+    for _ in 0..2 {
+        game.tick();
+        assert_eq!(game.logic.vote_requested(), None);
+    }
     game.tick();
+    let vote = game.logic.vote_requested().unwrap();
     assert_eq!(
-        (game.logic.vote_requested(), game.faults().len()),
-        (None, 0)
+        (&vote["quorum"], &vote["weights"]),
+        (&0.5.into(), &serde_json::json!([]))
     );
-    game.tick();
-    assert_eq!(
-        (game.logic.vote_requested(), game.faults().len()),
-        (None, 1)
-    );
-    game.tick();
-    assert_eq!(
-        (game.logic.vote_requested(), game.faults().len()),
-        (None, 1)
-    );
+    assert_eq!(game.faults().len(), 0);
     assert_eq!(Game::new("").logic.vote_requested(), None);
+}
+
+#[test]
+fn what_is_no_vote_is_a_named_fault() {
+    let many = "(function() local many = {}
+        for n = 1, 10000 do many[n] = { id = 'option' .. n, label = 'one of very many' } end
+        return { options = many } end)()";
+    let wrong = [
+        ("5", "must return a table or nil, not 5"),
+        ("error('no vote')", "match.lua:1: no vote"),
+        ("{ 'a', 'b' }", "a vote is a table with names"),
+        (many, "more than 262144 bytes"),
+    ];
+    for (value, message) in wrong {
+        let mut game = Game::new(&format!("function vote_requested(s) return {value} end"));
+        assert_eq!(game.logic.vote_requested(), None);
+        let faults = game.faults();
+        assert_eq!(faults[0].callback, "vote_requested");
+        assert!(faults[0].message.contains(message), "{faults:?}");
+    }
+    let mut game = Game::new("");
+    game.logic.vote_fault("window_ms = -1");
+    assert_eq!(game.faults()[0].message, "match.lua: window_ms = -1");
 }
 
 #[test]

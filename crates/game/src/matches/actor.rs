@@ -82,10 +82,20 @@ async fn obey(current: &mut Match, command: Command, now: u64) {
         Command::CastVote {
             voter,
             vote_id,
-            option,
+            ids,
             reply,
         } => {
-            let _ = reply.send(current.cast_vote(&voter, &vote_id, &option, now));
+            let _ = reply.send(current.cast_vote(&voter, &vote_id, &ids, now));
+        }
+        Command::Veto {
+            player,
+            vote_id,
+            reply,
+        } => {
+            let _ = reply.send(current.veto_vote(&player, &vote_id, now));
+        }
+        Command::Votes { reply } => {
+            let _ = reply.send(current.votes().to_vec());
         }
         Command::Info { reply } => {
             let _ = reply.send(current.info());

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{MatchInfo, SavedMatch};
 use crate::ids::{MatchId, PlayerId};
 use crate::logic::Input;
-use crate::votes::CastError;
+use crate::votes::{CastError, VetoError, Vote};
 
 /// Most inputs that wait for one tick. A client is limited to 60 messages a second, so this
 /// is out of reach for honest players.
@@ -58,8 +58,16 @@ pub(crate) enum Command {
     CastVote {
         voter: PlayerId,
         vote_id: String,
-        option: String,
+        ids: Vec<String>,
         reply: oneshot::Sender<Result<(), CastError>>,
+    },
+    Veto {
+        player: PlayerId,
+        vote_id: String,
+        reply: oneshot::Sender<Result<(), VetoError>>,
+    },
+    Votes {
+        reply: oneshot::Sender<Vec<Vote>>,
     },
     Info {
         reply: oneshot::Sender<MatchInfo>,
@@ -161,20 +169,37 @@ impl MatchHandle {
         self.tell(Command::Disconnected { player });
     }
 
-    /// Casts a ballot.
+    /// Casts a ballot: ids of options.
     pub async fn cast_vote(
         &self,
         voter: PlayerId,
         vote_id: String,
-        option: String,
+        ids: Vec<String>,
     ) -> Result<(), CastError> {
         let cast = self.ask(|reply| Command::CastVote {
             voter,
             vote_id,
-            option,
+            ids,
             reply,
         });
         cast.await.unwrap_or(Err(CastError::VoteNotFound))
+    }
+
+    /// Spends a veto token on a vote.
+    pub async fn veto(&self, player: PlayerId, vote_id: String) -> Result<(), VetoError> {
+        let veto = self.ask(|reply| Command::Veto {
+            player,
+            vote_id,
+            reply,
+        });
+        veto.await.unwrap_or(Err(VetoError::VoteNotFound))
+    }
+
+    /// The votes in progress, oldest first.
+    pub async fn votes(&self) -> Vec<Vote> {
+        self.ask(|reply| Command::Votes { reply })
+            .await
+            .unwrap_or_default()
     }
 
     /// What the match tells about itself; `None` when it is gone.

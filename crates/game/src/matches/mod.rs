@@ -7,10 +7,13 @@
 //! * [`roster`]: who is in, and who is expected back.
 //! * [`saved`]: a match as it survives a restart.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::ids::{MatchId, PlayerId};
 use crate::modes::Mode;
+use crate::votes::Templates;
 
 pub mod actor;
 pub mod handle;
@@ -45,6 +48,8 @@ pub struct MatchSettings {
     pub legacy_game_frames: bool,
     /// How long a finished match can still be asked about, in milliseconds.
     pub linger_ms: u64,
+    /// The operator's templates of votes.
+    pub vote_templates: Arc<Templates>,
 }
 
 impl Default for MatchSettings {
@@ -55,6 +60,7 @@ impl Default for MatchSettings {
             waiting_timeout_ms: 60_000,
             legacy_game_frames: true,
             linger_ms: 5_000,
+            vote_templates: Arc::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Status;
 use super::roster::Member;
 use crate::ids::MatchId;
-use crate::votes::Vote;
+use crate::votes::VoteBoard;
 
 /// A saved match.
 #[derive(Clone, Debug)]
@@ -33,8 +33,9 @@ pub struct SavedMeta {
     pub members: Vec<Member>,
     /// Whether it takes new players.
     pub joinable: bool,
-    /// Votes in progress.
-    pub votes: Vec<Vote>,
+    /// Votes in progress, and what players carry from vote to vote.
+    #[serde(default)]
+    pub voting: VoteBoard,
     /// Unix milliseconds of the first tick.
     pub started_at: Option<u64>,
     /// Unix milliseconds of this snapshot.

@@ -47,6 +47,8 @@ pub struct Config {
     pub matchmaker: MatchmakerConfig,
     /// Running matches.
     pub matches: MatchesConfig,
+    /// Votes in matches.
+    pub votes: VotesConfig,
     /// Friends and groups.
     pub social: SocialConfig,
     /// Notifications.
@@ -329,6 +331,17 @@ impl Default for MatchesConfig {
             max: 1_000,
         }
     }
+}
+
+/// Votes in matches.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VotesConfig {
+    /// Templates by name: what a vote that names one takes where neither it nor the game's own
+    /// `vote_templates` says otherwise. `[votes.templates.map]` with keys of the voting guide, such
+    /// as `method = "approval"` and `window_ms = 20000`. A wrong value is named in the log at start
+    /// and its default applies.
+    pub templates: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
 }
 
 /// Friends and groups.

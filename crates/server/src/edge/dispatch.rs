@@ -26,6 +26,7 @@ pub async fn dispatch(
         "matchmaker.add" => matchmaking::frames::add(&services.matchmaking, player, frame),
         "matchmaker.remove" => matchmaking::frames::remove(&services.matchmaking, player, frame),
         "vote.cast" => votes::frames::cast(&services.votes, player, frame).await,
+        "vote.veto" => votes::frames::veto(&services.votes, player, frame).await,
         "chat.join" => chat::frames::join(&services.chat, player, session, frame).await,
         "chat.leave" => chat::frames::leave(&services.chat, session, frame),
         "chat.send" => chat::frames::send(&services.chat, player, session, frame).await,

@@ -22,6 +22,7 @@ use asobi_game::logic::{Input, ScriptFault};
 use asobi_game::matches::{JoinError, MatchHandle, MatchInfo, MatchSettings, NewMatch};
 use asobi_game::modes::Mode;
 use asobi_game::simulation::Simulation;
+use asobi_game::votes::{Templates, VoteRequest};
 use asobi_game::{MatchId, PlayerId};
 use asobi_wire::{ApiError, Code};
 use bytes::Bytes;
@@ -260,6 +261,17 @@ fn settings(config: &Config) -> MatchSettings {
         snapshot_interval_ms: config.matches.snapshot_interval_ms,
         waiting_timeout_ms: config.matches.waiting_timeout_seconds * 1_000,
         legacy_game_frames: config.lua.legacy_game_frames,
+        vote_templates: Arc::new(vote_templates(config)),
         ..MatchSettings::default()
     }
+}
+
+/// The operator's templates. What is wrong with one costs it that value.
+fn vote_templates(config: &Config) -> Templates {
+    for (name, template) in &config.votes.templates {
+        for complaint in VoteRequest::complaints_about(template) {
+            tracing::warn!("votes.templates.{name}: {complaint}");
+        }
+    }
+    config.votes.templates.clone()
 }

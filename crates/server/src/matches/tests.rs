@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use asobi_game::host::{MatchRecord, VoteRecord};
-use asobi_game::logic::VoteRequest;
 use asobi_game::matches::Status;
 use asobi_game::matches::saved::{SavedMatch, SavedMeta};
-use asobi_game::votes::VoteResult;
+use asobi_game::votes::{VoteRequest, VoteResult};
 use asobi_game::{MatchId, PlayerId};
 use sea_orm::{ConnectionTrait, EntityTrait, Statement};
 use serde_json::json;
@@ -32,14 +31,14 @@ async fn text_of_every_kind_is_written() {
             template: odd.into(),
             ..VoteRequest::default()
         },
-        votes_cast: [(odd.to_owned(), odd.to_owned())].into(),
+        votes_cast: [(odd.to_owned(), json!(odd))].into(),
         result: VoteResult {
             vote_id: "v".into(),
             winner: Some(odd.into()),
-            counts: Default::default(),
             distribution: [(odd.to_owned(), 1.0)].into(),
             total_votes: 1,
             turnout: 1.0,
+            ..VoteResult::default()
         },
         eligible: 1,
         opened_at: 1,
@@ -81,7 +80,7 @@ async fn many_snapshots_are_written_at_once() {
                 seed: n,
                 members: Vec::new(),
                 joinable: true,
-                votes: Vec::new(),
+                voting: asobi_game::votes::VoteBoard::default(),
                 started_at: None,
                 saved_at: n,
             },

@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -11,7 +12,14 @@ use crate::edge::error::Failure;
 use crate::edge::openapi::Failures;
 use crate::edge::params::Path;
 
-use super::Votes;
+use super::{ShownVote, Votes};
+
+/// The votes of a match.
+#[derive(Serialize, ToSchema)]
+struct VotesOfMatch {
+    /// Newest first, those in progress before them; 50 at most.
+    votes: Vec<ShownVote>,
+}
 
 /// The domain's routes, below `/api/v1`.
 pub fn routes(votes: Votes) -> OpenApiRouter {
@@ -27,15 +35,15 @@ pub fn routes(votes: Votes) -> OpenApiRouter {
     path = "/matches/{id}/votes",
     tag = "votes",
     params(("id" = String, Path)),
-    responses((status = 200, body = Value), Failures)
+    responses((status = 200, body = VotesOfMatch), Failures)
 )]
 async fn of_match(
     State(votes): State<Votes>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<VotesOfMatch>, Failure> {
     let votes = votes.of_match(&caller.player, &id).await?;
-    Ok(Json(json!({ "votes": votes })))
+    Ok(Json(VotesOfMatch { votes }))
 }
 
 /// One vote.
@@ -44,12 +52,12 @@ async fn of_match(
     path = "/votes/{id}",
     tag = "votes",
     params(("id" = String, Path)),
-    responses((status = 200, body = Value), Failures)
+    responses((status = 200, body = ShownVote), Failures)
 )]
 async fn one(
     State(votes): State<Votes>,
-    _caller: Caller,
+    caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Failure> {
-    Ok(Json(votes.find(&id).await?))
+) -> Result<Json<ShownVote>, Failure> {
+    Ok(Json(votes.find(&caller.player, &id).await?))
 }

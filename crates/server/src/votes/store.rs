@@ -4,13 +4,13 @@ use asobi_game::host::VoteRecord;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, DatabaseTransaction, QueryOrder, QuerySelect};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::clock::{self, iso};
 use crate::db::{Db, Document};
 
-/// Votes shown of one match.
-const SHOWN: u64 = 50;
+use super::SHOWN;
+use super::shown::{ShownVote, status};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "votes")]
@@ -49,11 +49,12 @@ pub(super) async fn insert(
 }
 
 /// The votes of a match, newest first.
-pub(super) async fn of_match(db: &Db, match_id: &str) -> Result<Vec<Value>, DbErr> {
+pub(super) async fn of_match(db: &Db, match_id: &str) -> Result<Vec<ShownVote>, DbErr> {
     let newest = Entity::find()
         .filter(Column::MatchId.eq(match_id))
         .order_by_desc(Column::ClosedAt)
-        .limit(SHOWN);
+        .order_by_desc(Column::Id)
+        .limit(SHOWN as u64);
     Ok(newest
         .all(db.read())
         .await?
@@ -63,7 +64,7 @@ pub(super) async fn of_match(db: &Db, match_id: &str) -> Result<Vec<Value>, DbEr
 }
 
 /// One vote.
-pub(super) async fn find(db: &Db, id: &str) -> Result<Option<Value>, DbErr> {
+pub(super) async fn find(db: &Db, id: &str) -> Result<Option<ShownVote>, DbErr> {
     Ok(Entity::find_by_id(id).one(db.read()).await?.map(shown))
 }
 
@@ -73,7 +74,7 @@ fn row(vote: &VoteRecord) -> ActiveModel {
         match_id: Set(vote.match_id.to_string()),
         // PostgreSQL refuses a NUL in text, and one vote must not hold up what is written with it.
         template: Set(vote.request.template.replace('\0', "\u{FFFD}")),
-        method: Set(vote.request.method.clone()),
+        method: Set(vote.request.method.as_str().into()),
         options: Set(Document::new(&json!(vote.request.options))),
         votes_cast: Set(Document::new(&json!(vote.votes_cast))),
         result: Set(Some(Document::new(&json!(vote.result)))),
@@ -87,13 +88,22 @@ fn row(vote: &VoteRecord) -> ActiveModel {
     }
 }
 
-fn shown(row: Model) -> Value {
-    json!({
-        "id": row.id, "match_id": row.match_id, "template": row.template, "method": row.method,
-        "options": row.options, "votes_cast": row.votes_cast, "result": row.result,
-        "distribution": row.distribution, "turnout": row.turnout,
-        "eligible_count": row.eligible_count, "window_ms": row.window_ms,
-        "opened_at": iso(row.opened_at), "closed_at": iso(row.closed_at),
-        "inserted_at": iso(row.inserted_at),
-    })
+fn shown(row: Model) -> ShownVote {
+    ShownVote {
+        status: status(row.result.as_ref()),
+        id: row.id,
+        match_id: row.match_id,
+        template: row.template,
+        method: row.method,
+        options: row.options,
+        votes_cast: Some(row.votes_cast),
+        result: row.result,
+        distribution: row.distribution,
+        turnout: f64::from(row.turnout),
+        eligible_count: row.eligible_count,
+        window_ms: row.window_ms,
+        opened_at: iso(row.opened_at),
+        closed_at: Some(iso(row.closed_at)),
+        inserted_at: Some(iso(row.inserted_at)),
+    }
 }

@@ -34,6 +34,7 @@ fn payload(kind: &str, player: &Player, other: &Player, playing: &str) -> Value 
         "matchmaker.add" => json!({"mode": "default", "properties": {}}),
         "matchmaker.remove" => json!({"ticket_id": other.id}),
         "vote.cast" => json!({"vote_id": "v", "option_id": "o"}),
+        "vote.veto" => json!({"vote_id": "v"}),
         "chat.join" | "chat.leave" => json!({ "channel_id": channel }),
         "chat.send" => json!({"channel_id": channel, "content": "hi"}),
         "dm.send" => json!({"recipient_id": other.id, "content": "hi"}),

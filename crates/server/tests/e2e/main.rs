@@ -33,3 +33,4 @@ mod scripts;
 mod server;
 mod sign_in;
 mod storage;
+mod votes;

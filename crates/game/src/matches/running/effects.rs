@@ -88,6 +88,7 @@ impl Match {
             return;
         };
         self.roster.remove(&bot);
+        self.voting.left(&bot);
         self.logic.leave(&bot).await;
     }
 

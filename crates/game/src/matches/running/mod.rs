@@ -25,7 +25,7 @@ use crate::host::{MatchHost, MatchRecord, Origin};
 use crate::ids::{MatchId, PlayerId};
 use crate::logic::{Input, JoinRefusal, MatchLogic, StepOutcome};
 use crate::modes::Mode;
-use crate::votes::Vote;
+use crate::votes::VoteBoard;
 
 /// A match in progress.
 pub struct Match {
@@ -39,7 +39,7 @@ pub struct Match {
     status: Status,
     joinable: bool,
     roster: Roster,
-    votes: Vec<Vote>,
+    voting: VoteBoard,
     planned_ballots: Vec<PlannedBallot>,
     /// What the bots decided after the last tick: the first inputs of the next one.
     bot_inputs: Vec<Input>,
@@ -83,7 +83,7 @@ impl Match {
             status: Status::Waiting,
             joinable: true,
             roster: Roster::default(),
-            votes: Vec::new(),
+            voting: VoteBoard::default(),
             planned_ballots: Vec::new(),
             bot_inputs: Vec::new(),
             rng: SmallRng::seed_from_u64(new.seed ^ now),
@@ -114,10 +114,11 @@ impl Match {
         restored.status = saved.meta.status;
         restored.joinable = saved.meta.joinable;
         restored.started_at = saved.meta.started_at;
-        restored.votes = saved.meta.votes.clone();
-        for vote in &mut restored.votes {
-            vote.shift(now.saturating_sub(saved.meta.saved_at));
-        }
+        restored.voting = saved.meta.voting.clone();
+        restored
+            .voting
+            .shift(now.saturating_sub(saved.meta.saved_at));
+        restored.plan_missing_ballots(now);
         restored.reclaim_members();
         restored
     }
@@ -199,6 +200,7 @@ impl Match {
             }
         };
         self.roster.add(player.clone(), presence, now);
+        self.voting.joined(player);
     }
 
     fn start(&mut self, now: u64) {
@@ -216,6 +218,7 @@ impl Match {
         if !player.is_bot() {
             self.host.player_left(&self.id, player);
         }
+        self.voting.left(player);
         self.logic.leave(player).await;
         self.carry_out_effects(now).await;
     }
@@ -240,7 +243,7 @@ impl Match {
                 },
             ),
         );
-        for vote in &self.votes {
+        for vote in self.voting.votes() {
             self.host
                 .send_event(to, frame("vote_start", &vote.start_frame(now)));
             if vote.is_live() {
@@ -328,7 +331,7 @@ impl Match {
             seed: self.seed,
             members: self.roster.members().to_vec(),
             joinable: self.joinable,
-            votes: self.votes.clone(),
+            voting: self.voting.clone(),
             started_at: self.started_at,
             saved_at: now,
         };
