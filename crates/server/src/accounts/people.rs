@@ -50,22 +50,35 @@ pub async fn lock<'a>(
     locked.into_model::<Person>().all(tx).await
 }
 
+/// What to do about a player who is being erased right now, or given another username.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfBusy {
+    /// Wait how it ends. For a transaction that holds nothing an erasure may want: that is, for one
+    /// that has only just begun.
+    Wait,
+    /// Take them for nobody. An erasure locks the player first and their groups later, so who holds
+    /// a group must not wait for a player.
+    LeaveOut,
+}
+
 /// Those of `ids` who are players, in the order of their ids. They cannot be erased until the
 /// transaction ends, so that rows may refer to them.
-///
-/// Who is being erased right now is left out rather than waited for: an erasure locks the player
-/// first and their groups later, and who asks here may hold one of those.
 pub async fn hold<'a>(
     tx: &DatabaseTransaction,
     ids: impl IntoIterator<Item = &'a str>,
+    if_busy: IfBusy,
 ) -> Result<Vec<String>, DbErr> {
-    let held = players::Entity::find()
+    let players = players::Entity::find()
         .select_only()
         .column(players::Column::Id)
         .filter(players::Column::Id.is_in(ids))
-        .order_by_asc(players::Column::Id)
-        // Nothing but an erasure stands in the way of this lock.
-        .lock_with_behavior(LockType::KeyShare, LockBehavior::SkipLocked);
+        .order_by_asc(players::Column::Id);
+    let held = match if_busy {
+        IfBusy::Wait => players.lock(LockType::KeyShare),
+        IfBusy::LeaveOut => {
+            players.lock_with_behavior(LockType::KeyShare, LockBehavior::SkipLocked)
+        }
+    };
     held.into_tuple().all(tx).await
 }
 

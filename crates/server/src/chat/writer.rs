@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use sea_orm::{DatabaseTransaction, DbErr};
 use tokio::sync::{Notify, oneshot};
 
-use crate::accounts::people;
+use crate::accounts::people::{self, IfBusy};
 use crate::clock::db_now;
 use crate::db::{Db, log_retry};
 use crate::edge::error::{Outcome, database};
@@ -383,7 +383,7 @@ async fn leave_out_erased(tx: &DatabaseTransaction, batch: &mut Batch) -> Result
     let people: Vec<&str> = people.into_iter().collect();
     let mut there = HashSet::new();
     for some in people.chunks(store::ROWS) {
-        there.extend(people::hold(tx, some.iter().copied()).await?);
+        there.extend(people::hold(tx, some.iter().copied(), IfBusy::Wait).await?);
     }
     batch.messages.retain(|queued| {
         queued.author == Author::Game || there.contains(&queued.message.sender_id)

@@ -29,6 +29,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use crate::accounts::people::IfBusy;
 use crate::clock::iso;
 use crate::cluster::Bus;
 use crate::config::NotificationsConfig;
@@ -200,7 +201,8 @@ impl Notifications {
         fields.finish()?;
         let notice = Notice::checked(kind, subject, &content)?;
         let tx = self.db.write().await.map_err(database)?;
-        let added = add(&tx, to, &notice).await.map_err(database)?;
+        let added = store::add_to(&tx, to, &notice, IfBusy::Wait).await;
+        let added = added.map_err(database)?;
         tx.commit().await.map_err(database)?;
         let mut told: HashSet<PlayerId> = added.iter().map(|new| new.player_id.clone()).collect();
         self.push(added).await;

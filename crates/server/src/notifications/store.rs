@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::entities::{ActiveModel, Column, Entity, Model};
 use super::{Filter, Notice, Notification};
-use crate::accounts::people;
+use crate::accounts::people::{self, IfBusy};
 use crate::clock::{db_now, iso};
 use crate::db::{Db, Document};
 use crate::text::{is_id, new_id};
@@ -29,12 +29,22 @@ const LISTS_AT_ONCE: usize = 500;
 /// Rows cut in one statement.
 const CUT_AT_ONCE: u64 = 1_000;
 
-/// Adds a notification for each of `to` who is a player, each once. Push what comes back once
-/// the transaction is committed: [`super::Notifications::push`].
+/// Adds a notification for each of `to` who is a player, each once, in a transaction that may hold
+/// whatever. Push what comes back once it is committed: [`super::Notifications::push`].
 pub async fn add(
     tx: &DatabaseTransaction,
     to: &[PlayerId],
     notice: &Notice,
+) -> Result<Vec<Notification>> {
+    add_to(tx, to, notice, IfBusy::LeaveOut).await
+}
+
+/// As [`add`].
+pub(super) async fn add_to(
+    tx: &DatabaseTransaction,
+    to: &[PlayerId],
+    notice: &Notice,
+    if_busy: IfBusy,
 ) -> Result<Vec<Notification>> {
     let to: BTreeSet<&str> = to
         .iter()
@@ -54,7 +64,7 @@ pub async fn add(
     };
     let mut added = Vec::with_capacity(to.len());
     for some in to.chunks(AT_ONCE) {
-        let players = people::hold(tx, some.iter().copied()).await?;
+        let players = people::hold(tx, some.iter().copied(), if_busy).await?;
         if players.is_empty() {
             continue;
         }
