@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Status;
 use super::roster::Member;
 use crate::ids::MatchId;
+use crate::phases::Phases;
+use crate::timers::SavedTimers;
 use crate::votes::Vote;
 
 /// A saved match.
@@ -35,6 +37,12 @@ pub struct SavedMeta {
     pub joinable: bool,
     /// Votes in progress.
     pub votes: Vec<Vote>,
+    /// Phases in progress.
+    #[serde(default)]
+    pub phases: Option<Phases>,
+    /// The game's timers.
+    #[serde(default)]
+    pub timers: SavedTimers,
     /// Unix milliseconds of the first tick.
     pub started_at: Option<u64>,
     /// Unix milliseconds of this snapshot.
