@@ -476,6 +476,17 @@ async fn a_match_waits_for_its_players_while_the_clock_runs() {
     stage.join("dan", 400).await.unwrap();
     assert_eq!(stage.current.status(), Status::Running);
 
+    let mut with_bots = Stage::new(waits.clone(), Vec::new(), &["ada", "bob"]).await;
+    for name in ["Spark", "Blitz"] {
+        with_bots.tape.ask(Effect::AddBot(name.into()));
+    }
+    let ada = PlayerId::from("ada");
+    with_bots.current.disconnected(&ada, START + 50).await;
+    assert_eq!(with_bots.current.status(), Status::Waiting);
+    with_bots.tick(100).await;
+    assert_eq!(with_bots.current.status(), Status::Running);
+    assert_eq!(with_bots.current.info().player_count, 4);
+
     let mut alone = Stage::new(waits, list, &["ada", "bob"]).await;
     alone.tick(100).await;
     assert!(

@@ -100,6 +100,10 @@ impl LuaMatch {
     /// Calls `on_timer` for each of `fired`. Answers for how many there was time.
     pub(crate) async fn fire(&mut self, fired: &[FiredTimer]) -> usize {
         if self.vm.callback("on_timer").is_none() {
+            // Timers of phases may be for the clients alone.
+            if fired.iter().all(|timer| timer.id == 0) {
+                return fired.len();
+            }
             let text = format!(
                 "timer \"{}\" fired, but the script defines no function 'on_timer'",
                 fired.first().map_or("", |timer| &timer.name)

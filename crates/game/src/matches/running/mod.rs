@@ -369,9 +369,14 @@ impl Match {
         self.run_phases(now).await;
         self.run_timers(now).await;
         self.give_up_overdue_places(now).await;
-        if self.status == Status::Waiting && !self.roster.is_deserted() {
-            self.save_when_due(now);
+        if self.status != Status::Waiting || self.roster.is_deserted() {
+            return;
         }
+        // Bots the game placed count too.
+        if self.has_enough() {
+            self.start(now);
+        }
+        self.save_when_due(now);
     }
 
     /// A restart dropped every connection: the game hears of those that did not come back at
