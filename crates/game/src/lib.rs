@@ -5,7 +5,7 @@
 //!
 //! * [`simulation`]: the threads matches live on. Start here.
 //! * [`matches`]: one match, from its roster to its snapshot.
-//! * [`votes`], [`bots`], [`strategy`]: one idea each.
+//! * [`votes`], [`phases`], [`timers`], [`bots`], [`strategy`]: one idea each.
 //! * [`modes`]: what a game declares before any match exists.
 
 pub mod bots;
@@ -14,9 +14,11 @@ pub mod ids;
 pub mod logic;
 pub mod matches;
 pub mod modes;
+pub mod phases;
 pub mod services;
 pub mod simulation;
 pub mod strategy;
+pub mod timers;
 pub mod votes;
 
 pub use ids::{MatchId, PlayerId};

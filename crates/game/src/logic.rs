@@ -18,6 +18,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::ids::{MatchId, PlayerId};
+use crate::phases::{PhaseDef, PhaseSignal};
+use crate::timers::{Timer, TimerKey};
 use crate::votes::VoteAsk;
 
 /// A future that stays on its simulation thread. A callback may wait (for the economy, for
@@ -91,6 +93,12 @@ pub enum Effect {
     },
     /// `game.match.set_joinable`.
     SetJoinable(bool),
+    /// `game.timer.after` and `every`: `due` is in how many milliseconds.
+    StartTimer(Timer),
+    /// `game.timer.cancel`.
+    CancelTimer(TimerKey),
+    /// `game.phase.event` and its like.
+    Phase(PhaseSignal),
     /// `game.bots.add`: place a bot of this bare name.
     AddBot(String),
     /// `game.bots.remove`: a bot by bare name or full id.
@@ -158,6 +166,46 @@ pub struct ScriptFault {
     pub player: Option<PlayerId>,
 }
 
+/// A timer that fired.
+#[derive(Clone, Debug)]
+pub struct FiredTimer {
+    /// Its id; 0 for a timer of a phase.
+    pub id: u64,
+    /// The name the game gave it.
+    pub name: String,
+    /// JSON of what the game gave it to keep.
+    pub data: Option<Box<RawValue>>,
+}
+
+/// What callbacks may ask about the match without waiting.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// Unix milliseconds.
+    pub now: u64,
+    /// How many timers run.
+    pub timers: usize,
+    /// Ids from here on are free for timers.
+    pub next_timer: u64,
+    /// The phase, in a match that has them.
+    pub phase: Option<PhaseNow>,
+}
+
+/// The phase a match is in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PhaseNow {
+    /// The phase that runs or is waited for; `None` after the last.
+    pub name: Option<String>,
+    /// `waiting`, `active` or `complete`.
+    pub status: &'static str,
+    /// When it is due to end, in Unix milliseconds.
+    pub ends_at: Option<u64>,
+}
+
+/// A future for a callback that a game does without.
+fn nothing<'a, T: 'a>(value: T) -> LocalFuture<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
 /// A game as a match drives it. One value per match, on one thread.
 pub trait MatchLogic {
     /// Milliseconds between two ticks; asked again after a reload.
@@ -175,6 +223,46 @@ pub trait MatchLogic {
 
     /// A player has left, or the grace for coming back is over.
     fn leave<'a>(&'a mut self, player: &'a PlayerId) -> LocalFuture<'a, ()>;
+
+    /// The phases of a new match, in order. They are asked for once; a match that is taken up
+    /// again goes on with those it had.
+    fn phases(&mut self) -> Vec<PhaseDef> {
+        Vec::new()
+    }
+
+    /// The time and what else callbacks may ask about, before they run.
+    fn inform(&mut self, _around: Around) {}
+
+    /// A phase has begun.
+    fn phase_started<'a>(&'a mut self, _name: &'a str) -> LocalFuture<'a, ()> {
+        nothing(())
+    }
+
+    /// A phase has ended.
+    fn phase_ended<'a>(&'a mut self, _name: &'a str) -> LocalFuture<'a, ()> {
+        nothing(())
+    }
+
+    /// Whether the phase that runs, whose end is the game's to know, is over.
+    fn phase_over(&mut self, _name: &str) -> bool {
+        false
+    }
+
+    /// Timers fired, in this order. Answers how many of them were handled; the rest come again
+    /// at the next tick.
+    fn timers<'a>(&'a mut self, fired: &'a [FiredTimer]) -> LocalFuture<'a, usize> {
+        nothing(fired.len())
+    }
+
+    /// A player's connection dropped; the place is held for the grace period.
+    fn disconnected<'a>(&'a mut self, _player: &'a PlayerId) -> LocalFuture<'a, ()> {
+        nothing(())
+    }
+
+    /// A player whose connection had dropped is back.
+    fn reconnected<'a>(&'a mut self, _player: &'a PlayerId) -> LocalFuture<'a, ()> {
+        nothing(())
+    }
 
     /// Applies the inputs in order, each with its own budget, then advances one tick.
     fn step<'a>(&'a mut self, inputs: &'a [Input]) -> LocalFuture<'a, StepOutcome>;

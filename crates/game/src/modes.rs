@@ -13,6 +13,9 @@ pub struct Mode {
     pub aliases: Vec<String>,
     /// Players needed to start a match.
     pub match_size: u32,
+    /// Players needed before the match runs. Defaults to `match_size`; with more, the match
+    /// waits for others to join, and gives up after a while.
+    pub min_players: u32,
     /// Most players a match holds. Defaults to `match_size`.
     pub max_players: u32,
     /// How many waiting players one match takes when more than `match_size` wait

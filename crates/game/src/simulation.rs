@@ -74,7 +74,8 @@ impl Simulation {
         mode: Mode,
         factory: Arc<dyn LogicFactory>,
     ) -> Result<MatchHandle, ScriptFault> {
-        self.launch(Origin::Saved(saved, mode), factory).await
+        self.launch(Origin::Saved(Box::new(saved), mode), factory)
+            .await
     }
 
     async fn launch(
@@ -189,7 +190,7 @@ impl Simulation {
 /// What a match is made from.
 enum Origin {
     New(NewMatch),
-    Saved(SavedMatch, Mode),
+    Saved(Box<SavedMatch>, Mode),
 }
 
 impl Origin {

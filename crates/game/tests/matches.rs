@@ -181,6 +181,7 @@ fn mode() -> Mode {
         name: "count".into(),
         aliases: Vec::new(),
         match_size: 2,
+        min_players: 2,
         max_players: 3,
         group_up_to: 2,
         strategy: "fill".into(),
@@ -265,12 +266,12 @@ async fn inputs_of_strangers_count_for_nothing() {
 async fn a_place_is_held_for_the_grace_and_then_given_up() {
     let host = Arc::new(Notebook::default());
     let mut current = running(&["ada", "bob"], &host).await;
-    current.disconnected(&"ada".into(), 1_000);
+    current.disconnected(&"ada".into(), 1_000).await;
     tick(&mut current, 5_900, "bob", "x").await;
     assert_eq!(current.info().player_count, 2);
-    current.connected(&"ada".into(), 5_950);
+    current.connected(&"ada".into(), 5_950).await;
     assert_eq!(host.events("match.joined")[0]["reconnected"], true);
-    current.disconnected(&"ada".into(), 6_000);
+    current.disconnected(&"ada".into(), 6_000).await;
     tick(&mut current, 11_000, "bob", "x").await;
     assert_eq!(current.info().player_count, 1);
 }
@@ -361,7 +362,7 @@ async fn a_finished_match_lingers_and_tells_late_comers() {
     tick(&mut current, 1_000, "ada", "finish").await;
     assert_eq!(host.records.lock().unwrap().len(), 1);
     assert!(!current.is_done(5_999));
-    current.connected(&"bob".into(), 3_000);
+    current.connected(&"bob".into(), 3_000).await;
     assert_eq!(host.events("match.finished").len(), 2);
     assert!(current.is_done(6_000));
 }

@@ -3,8 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-use asobi_game::logic::{Effect, LogLevel, ScriptFault};
+use asobi_game::logic::{Around, Effect, LogLevel, PhaseNow, ScriptFault};
 use asobi_game::services::Request;
+use asobi_game::timers::{MAX_TIMERS, TimerKey};
 
 /// Lines `game.log` may write per second and match.
 const LOG_LINES_PER_SECOND: u32 = 30;
@@ -20,6 +21,13 @@ pub(crate) struct Context {
     may_wait: Cell<bool>,
     /// What it asked, on its way out of the VM.
     request: RefCell<Option<Request>>,
+    /// What the match last told about itself.
+    around: RefCell<Around>,
+    /// Timers started since then.
+    started: Cell<usize>,
+    /// The next timer's id. Undone with the state, so that a callback that is run again gives
+    /// the same ids.
+    next_timer: Cell<u64>,
 }
 
 impl Context {
@@ -102,6 +110,63 @@ impl Context {
     /// Takes what the callback asked before it yielded.
     pub(crate) fn take_request(&self) -> Option<Request> {
         self.request.take()
+    }
+
+    /// Takes in what the match tells about itself.
+    pub(crate) fn inform(&self, around: Around) {
+        self.started.set(0);
+        self.next_timer
+            .set(self.next_timer.get().max(around.next_timer));
+        self.around.replace(around);
+    }
+
+    /// The id of a new timer; `None` when there are too many.
+    pub(crate) fn new_timer(&self) -> Option<u64> {
+        let started = self.started.get();
+        if self.around.borrow().timers + started >= MAX_TIMERS {
+            return None;
+        }
+        self.started.set(started + 1);
+        // Id 0 is for timers of phases.
+        let id = self.next_timer.get().max(1);
+        self.next_timer.set(id + 1);
+        Some(id)
+    }
+
+    pub(crate) fn next_timer(&self) -> u64 {
+        self.next_timer.get()
+    }
+
+    pub(crate) fn set_next_timer(&self, next: u64) {
+        self.next_timer.set(next);
+    }
+
+    /// The timers cancelled by what was queued since `mark`.
+    pub(crate) fn cancelled_since(&self, mark: usize) -> Vec<TimerKey> {
+        let effects = self.effects.borrow();
+        let since = effects.get(mark..).unwrap_or_default();
+        let cancelled = since.iter().filter_map(|effect| match effect {
+            Effect::CancelTimer(key) => Some(key.clone()),
+            _ => None,
+        });
+        cancelled.collect()
+    }
+
+    pub(crate) fn has_phases(&self) -> bool {
+        self.around.borrow().phase.is_some()
+    }
+
+    /// What `f` makes of the phase and the time, in a match that has phases.
+    pub(crate) fn phase<T>(
+        &self,
+        f: impl FnOnce(&PhaseNow, u64) -> mlua::Result<T>,
+    ) -> mlua::Result<Option<T>> {
+        let around = self.around.borrow();
+        around
+            .phase
+            .as_ref()
+            .map(|phase| f(phase, around.now))
+            .transpose()
     }
 
     /// Writes a log line, if there is budget for one.

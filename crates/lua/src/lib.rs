@@ -23,6 +23,7 @@ mod match_logic;
 mod modes;
 mod names;
 mod patterns;
+mod phases;
 mod ptrmap;
 mod random;
 mod reload;

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use asobi_game::PlayerId;
 use asobi_game::logic::{
-    Effect, FaultKind, Input, JoinRefusal, LocalFuture, LogLevel, MatchLogic, MatchSetup,
-    ScriptFault, StepOutcome, View,
+    Around, Effect, FaultKind, FiredTimer, Input, JoinRefusal, LocalFuture, LogLevel, MatchLogic,
+    MatchSetup, ScriptFault, StepOutcome, View,
 };
+use asobi_game::phases::PhaseDef;
 use asobi_game::votes::VoteAsk;
 use bytes::Bytes;
-use mlua::{IntoLuaMulti, Lua, MultiValue, Table, Value};
+use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Table, Value};
 use serde_json::value::RawValue;
 
 use crate::api;
@@ -33,7 +34,7 @@ use crate::snapshot::SnapshotError;
 use crate::source::ScriptSource;
 use crate::views::Views;
 use crate::waiting::Asking;
-use crate::{saved, vote};
+use crate::{phases, saved, vote};
 
 /// How often the state of a match whose state was too large to keep is not even looked at.
 const KEEP_AGAIN_AFTER: u32 = 100;
@@ -51,6 +52,13 @@ pub(crate) struct LuaMatch {
     pub(crate) keeper: Keeper,
     /// How often in a row the state was not kept because it is too large.
     unkept: u32,
+    /// The next timer's id when the state was kept.
+    kept_timer: u64,
+    /// The phases of a new match, until they are asked for.
+    phases: Vec<PhaseDef>,
+    /// Functions that say whether the phase of that name is over.
+    pub(crate) phase_ends: Vec<(String, Function)>,
+    setup: MatchSetup,
     /// Set once the state was found to hold what a restart would lose.
     warned_nameless: bool,
     pub(crate) views: Views,
@@ -72,7 +80,15 @@ impl LuaMatch {
         let mut new = Self::load(factory, setup)?;
         let init = new.init(setup).await;
         new.state = init.map_err(|f| f.into_fault("init", &factory.script, None))?;
+        let declared = new.read_phases();
+        let declared = declared.map_err(|f| f.into_fault("phases", &factory.script, None))?;
+        (new.phases, new.phase_ends) = (declared.list, declared.ends);
         Ok(new)
+    }
+
+    pub(crate) fn read_phases(&self) -> Result<phases::Declared, Failure> {
+        let (mode, id) = (&self.setup.mode, self.setup.match_id.as_str());
+        phases::read(&self.vm, mode, id, self.settings.init_budget_ms)
     }
 
     async fn init(&mut self, setup: &MatchSetup) -> Result<Table, Failure> {
@@ -101,6 +117,11 @@ impl LuaMatch {
                 None,
             )
         })?;
+        // The phases are saved with the match; only their functions have to be found again.
+        match new.read_phases() {
+            Ok(declared) => new.phase_ends = declared.ends,
+            Err(failure) => new.report("phases", failure, None),
+        }
         Ok(new)
     }
 
@@ -137,6 +158,10 @@ impl LuaMatch {
             state,
             keeper: Keeper::default(),
             unkept: 0,
+            kept_timer: 0,
+            phases: Vec::new(),
+            phase_ends: Vec::new(),
+            setup: setup.clone(),
             warned_nameless: false,
             views: Views::default(),
             backoff: Backoff::default(),
@@ -176,7 +201,10 @@ impl LuaMatch {
             .keeper
             .keep(&self.vm, &self.state, self.settings.undo_limit_bytes)
         {
-            Ok(()) => self.unkept = 0,
+            Ok(()) => {
+                self.unkept = 0;
+                self.kept_timer = self.context.next_timer();
+            }
             Err(error) => {
                 if self.unkept == 0 {
                     let kind = match error {
@@ -195,6 +223,7 @@ impl LuaMatch {
     pub(crate) fn undo(&mut self) {
         if let Some(state) = self.keeper.restore(&self.vm) {
             self.state = state;
+            self.context.set_next_timer(self.kept_timer);
         }
     }
 
@@ -301,9 +330,23 @@ impl LuaMatch {
         }
     }
 
-    fn decode(&mut self, json: &[u8]) -> Result<Value, Failure> {
+    pub(crate) fn decode(&mut self, json: &[u8]) -> Result<Value, Failure> {
         decode(self.vm.lua(), json, &mut self.scratch)
             .map_err(|e| Failure::new(FaultKind::RuntimeError, e.to_string()))
+    }
+
+    /// Calls a callback a script may do without, with one string and the state.
+    fn optional<'a>(
+        &'a mut self,
+        name: &'static str,
+        about: &'a str,
+        player: Option<&'a PlayerId>,
+    ) -> LocalFuture<'a, ()> {
+        if self.vm.callback(name).is_none() {
+            return Box::pin(std::future::ready(()));
+        }
+        let args = move |m: &mut Self| Ok((about, m.state.clone()));
+        Box::pin(self.change(name, self.settings.event_budget_ms, args, player))
     }
 
     async fn try_join(&mut self, player: &PlayerId, ctx: &RawValue) -> Result<(), JoinRefusal> {
@@ -434,6 +477,38 @@ impl MatchLogic for LuaMatch {
         let args = |m: &mut Self| Ok((player.as_str(), m.state.clone()));
         let budget = self.settings.join_budget_ms;
         Box::pin(self.change("leave", budget, args, Some(player)))
+    }
+
+    fn phases(&mut self) -> Vec<PhaseDef> {
+        std::mem::take(&mut self.phases)
+    }
+
+    fn inform(&mut self, around: Around) {
+        self.context.inform(around);
+    }
+
+    fn phase_started<'a>(&'a mut self, name: &'a str) -> LocalFuture<'a, ()> {
+        self.optional("on_phase_started", name, None)
+    }
+
+    fn phase_ended<'a>(&'a mut self, name: &'a str) -> LocalFuture<'a, ()> {
+        self.optional("on_phase_ended", name, None)
+    }
+
+    fn phase_over(&mut self, name: &str) -> bool {
+        self.ask_phase_end(name)
+    }
+
+    fn timers<'a>(&'a mut self, fired: &'a [FiredTimer]) -> LocalFuture<'a, usize> {
+        Box::pin(self.fire(fired))
+    }
+
+    fn disconnected<'a>(&'a mut self, player: &'a PlayerId) -> LocalFuture<'a, ()> {
+        self.optional("on_disconnect", player.as_str(), Some(player))
+    }
+
+    fn reconnected<'a>(&'a mut self, player: &'a PlayerId) -> LocalFuture<'a, ()> {
+        self.optional("on_reconnect", player.as_str(), Some(player))
     }
 
     fn step<'a>(&'a mut self, inputs: &'a [Input]) -> LocalFuture<'a, StepOutcome> {

@@ -22,7 +22,7 @@ use crate::hooks::{CHAT_FILTER, HOOKS};
 use crate::sandbox::Vm;
 use crate::settings::LuaSettings;
 use crate::source::ScriptSet;
-use crate::{api, globals, rpc, vote};
+use crate::{api, globals, phases, rpc, vote};
 
 /// What every match calls.
 const CALLBACKS: [&str; 6] = ["init", "join", "leave", "handle_input", "tick", "get_state"];
@@ -223,6 +223,9 @@ impl Loader<'_> {
             }
         }
         vote::check_templates(vm.lua(), &mut declared);
+        if let Err(failure) = phases::read(vm, name, "", self.settings.init_budget_ms) {
+            self.errors.push(failure.into_fault("phases", script, None));
+        }
         let mode = self.globals_of(&mut declared, name, script, size);
         self.loaded.warnings.extend(declared.warnings);
         self.loaded.game.modes.push(mode);
@@ -231,6 +234,7 @@ impl Loader<'_> {
 
     fn globals_of(&mut self, declared: &mut Declared, name: &str, script: &str, size: i64) -> Mode {
         let max_players = declared.integer("max_players", size).unwrap_or(size);
+        let min_players = self.min_players(declared, size, max_players);
         let group_up_to = declared
             .integer("group_up_to", size)
             .unwrap_or(size)
@@ -239,6 +243,7 @@ impl Loader<'_> {
             name: name.into(),
             aliases: Vec::new(),
             match_size: clamp_u32(size),
+            min_players: clamp_u32(min_players),
             max_players: clamp_u32(max_players),
             group_up_to: clamp_u32(group_up_to),
             strategy: declared
@@ -252,6 +257,17 @@ impl Loader<'_> {
             queue_status: declared.boolean("queue_status").unwrap_or(false),
             votes: vote_rules(declared),
         }
+    }
+
+    /// More than fit would be a match that never starts.
+    fn min_players(&mut self, declared: &mut Declared, size: i64, max_players: i64) -> i64 {
+        let min_players = declared.integer("min_players", 1).unwrap_or(size);
+        if min_players > max_players {
+            declared.say(format!(
+                "min_players = {min_players} is more than max_players, {max_players}, which applies"
+            ));
+        }
+        min_players.min(max_players)
     }
 
     fn bots(

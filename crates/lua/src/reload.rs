@@ -108,6 +108,11 @@ impl LuaMatch {
             return Err(failure);
         }
         self.read_globals();
+        // The phases are those the match began with, but the functions that end them are new.
+        match self.read_phases() {
+            Ok(declared) => self.phase_ends = declared.ends,
+            Err(failure) => self.report("phases", failure, None),
+        }
         Ok(())
     }
 }

@@ -17,6 +17,10 @@ pub struct LuaSettings {
     pub view_budget_ms: u64,
     /// CPU budget of `join` and `leave`, in milliseconds.
     pub join_budget_ms: u64,
+    /// CPU budget of one `on_timer`, `on_phase_started`, `on_phase_ended`, `on_disconnect` or
+    /// `on_reconnect`, in milliseconds. The timers due at one tick together get five times this;
+    /// the others wait for the next tick.
+    pub event_budget_ms: u64,
     /// CPU budget of `vote_requested` and `vote_resolved`, in milliseconds.
     pub vote_budget_ms: u64,
     /// CPU budget of a script's top level (at start and at reload) and of `init`, in
@@ -50,6 +54,7 @@ impl Default for LuaSettings {
             input_budget_ms: 10,
             view_budget_ms: 20,
             join_budget_ms: 20,
+            event_budget_ms: 20,
             vote_budget_ms: 20,
             init_budget_ms: 1000,
             hook_budget_ms: 10,

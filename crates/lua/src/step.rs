@@ -1,11 +1,13 @@
 //! One step of a match: the inputs in order, each undone alone if it fails, then the tick.
+//! Timers that fire together are treated like inputs.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use asobi_game::PlayerId;
-use asobi_game::logic::{FaultKind, Input, StepOutcome};
+use asobi_game::logic::{FaultKind, FiredTimer, Input, StepOutcome};
 use asobi_game::services::Answer;
+use asobi_game::timers::TimerKey;
 use bytes::Bytes;
 use mlua::Value;
 
@@ -18,12 +20,19 @@ use crate::waiting;
 /// How many single budgets the inputs of one step may use together.
 const INPUT_BUDGETS: u32 = 5;
 
-/// Answers that are kept for another run of a step's inputs, in bytes. With more the state is kept
+/// Answers that are kept for another run of a step's deeds, in bytes. With more the state is kept
 /// instead.
 const ANSWER_BYTES: usize = 4 << 20;
 
-/// An input that took effect, and what the server answered meanwhile.
-type Applied<'i> = (&'i Input, Vec<Answer>);
+/// What is done to the state before a tick, one after the other.
+#[derive(Clone, Copy)]
+enum Deed<'i> {
+    Input(&'i Input),
+    Timer(&'i FiredTimer),
+}
+
+/// A deed that took effect, and what the server answered meanwhile.
+type Applied<'i> = (Deed<'i>, Vec<Answer>);
 
 /// What the inputs of one step may use together.
 struct Allowance {
@@ -76,14 +85,7 @@ impl LuaMatch {
             }
             match self.apply(input).await {
                 Ok(()) => {
-                    let answers = self.asking.take_given();
-                    answered += waiting::bytes(&answers);
-                    applied.push((input, answers));
-                    if answered >= ANSWER_BYTES {
-                        self.keep();
-                        applied.clear();
-                        answered = 0;
-                    }
+                    self.took_effect(Deed::Input(input), &mut applied, &mut answered);
                 }
                 Err(failure) => {
                     if failure.ran_away() {
@@ -103,6 +105,109 @@ impl LuaMatch {
         applied
     }
 
+    /// Remembers `deed` for another run, or keeps the state once its like were answered too much.
+    fn took_effect<'i>(
+        &mut self,
+        deed: Deed<'i>,
+        applied: &mut Vec<Applied<'i>>,
+        answered: &mut usize,
+    ) {
+        let answers = self.asking.take_given();
+        *answered += waiting::bytes(&answers);
+        applied.push((deed, answers));
+        if *answered >= ANSWER_BYTES {
+            self.keep();
+            applied.clear();
+            *answered = 0;
+        }
+    }
+
+    /// Calls `on_timer` for each of `fired`. Answers for how many there was time.
+    pub(crate) async fn fire(&mut self, fired: &[FiredTimer]) -> usize {
+        if self.vm.callback("on_timer").is_none() {
+            // Timers of phases may be for the clients alone.
+            if fired.iter().all(|timer| timer.id == 0) {
+                return fired.len();
+            }
+            let text = format!(
+                "timer \"{}\" fired, but the script defines no function 'on_timer'",
+                fired.first().map_or("", |timer| &timer.name)
+            );
+            self.report(
+                "on_timer",
+                Failure::new(FaultKind::RuntimeError, text),
+                None,
+            );
+            return fired.len();
+        }
+        self.keep();
+        let allowance =
+            Allowance::new(Duration::from_millis(self.settings.event_budget_ms) * INPUT_BUDGETS);
+        let mut applied: Vec<Applied> = Vec::with_capacity(fired.len());
+        let mut answered = 0;
+        let mut cancelled: HashSet<TimerKey> = HashSet::new();
+        for (i, timer) in fired.iter().enumerate() {
+            // One of those before it may have cancelled this one.
+            let gone = !cancelled.is_empty()
+                && (cancelled.contains(&TimerKey::Id(timer.id))
+                    || cancelled.contains(&TimerKey::Name(timer.name.clone())));
+            if gone && timer.id != 0 {
+                continue;
+            }
+            let mark = self.context.mark();
+            match self.apply_timer(timer).await {
+                Ok(()) => {
+                    self.took_effect(Deed::Timer(timer), &mut applied, &mut answered);
+                    cancelled.extend(self.context.cancelled_since(mark));
+                }
+                Err(failure) => {
+                    self.report("on_timer", failure, None);
+                    self.undo_and_replay(std::mem::take(&mut applied)).await;
+                    self.keep();
+                }
+            }
+            if allowance.is_used_up() {
+                return i + 1;
+            }
+        }
+        fired.len()
+    }
+
+    async fn apply_timer(&mut self, timer: &FiredTimer) -> Result<(), Failure> {
+        let budget = self.settings.event_budget_ms;
+        self.new_state("on_timer", budget, |m| {
+            let data = match &timer.data {
+                Some(data) => m.decode(data.get().as_bytes())?,
+                None => Value::Nil,
+            };
+            Ok((timer.name.as_str(), data, m.state.clone()))
+        })
+        .await
+    }
+
+    /// Asks the function that ends phase `name` whether it is over. It cannot wait, and what it
+    /// changes in the state is its own affair.
+    pub(crate) fn ask_phase_end(&mut self, name: &str) -> bool {
+        let found = self.phase_ends.iter().find(|(phase, _)| phase == name);
+        let Some((_, function)) = found.cloned() else {
+            return false;
+        };
+        self.keep();
+        let mark = self.context.mark();
+        self.keeper.touched();
+        let budget = Duration::from_millis(self.settings.event_budget_ms);
+        let state = self.state.clone();
+        match self.vm.run(budget, || function.call::<Value>(state)) {
+            Ok(over) => !matches!(over, Value::Nil | Value::Boolean(false)),
+            Err(failure) => {
+                self.context.drop_since(mark);
+                self.undo();
+                self.report("end_condition", failure, None);
+                false
+            }
+        }
+    }
+
     fn report_dropped(&mut self, inputs: usize, total: Duration) {
         if inputs > 0 {
             let total = total.as_millis();
@@ -120,11 +225,14 @@ impl LuaMatch {
     async fn undo_and_replay(&mut self, applied: Vec<Applied<'_>>) {
         self.undo();
         let muted = self.context.mute(true);
-        for (input, answers) in applied {
+        for (deed, answers) in applied {
             self.asking.answer_again(answers);
             // It worked before. If it does not now, the script decides by something that is
             // not in its state, and there is nothing better to do than to leave it out.
-            let _ = self.apply(input).await;
+            let _ = match deed {
+                Deed::Input(input) => self.apply(input).await,
+                Deed::Timer(timer) => self.apply_timer(timer).await,
+            };
         }
         self.asking.answer_anew();
         self.context.mute(muted);

@@ -39,6 +39,7 @@ fn a_single_script_is_the_default_mode() {
         name: "default".into(),
         aliases: vec!["default".into()],
         match_size: 2,
+        min_players: 2,
         max_players: 2,
         group_up_to: 2,
         strategy: "fill".into(),
@@ -55,7 +56,7 @@ fn a_single_script_is_the_default_mode() {
 #[test]
 fn every_global_is_read() {
     let (mode, warnings) = mode(
-        "match_size = 2.0 max_players = 8 group_up_to = 5 strategy = 'skill_based' listed = true quick_play = true
+        "match_size = 2.0 min_players = 3 max_players = 8 group_up_to = 5 strategy = 'skill_based' listed = true quick_play = true
         reconnect_grace = 2.5 queue_status = true veto_tokens_per_player = 2 frustration_bonus = 0.25
         vote_templates = { map = { method = 'approval', window_ms = 5000 } }
         bots = { script = 'bots/ai.lua', min_players = 99, enabled = false, fill_after = 0.5 }",
@@ -74,6 +75,7 @@ fn every_global_is_read() {
         name: "default".into(),
         aliases: vec!["default".into()],
         match_size: 2,
+        min_players: 3,
         max_players: 8,
         group_up_to: 5,
         strategy: "skill_based".into(),

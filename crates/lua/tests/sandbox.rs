@@ -13,8 +13,9 @@ fn ways_out_are_gone_and_the_rest_is_there() {
                 os.exit os.getenv os.remove os.rename os.tmpname os.setlocale";
     let kept = "os.clock os.date os.difftime os.time coroutine.wrap math.floor utf8.char table.sort string.format \
                 pcall error select next setmetatable require game.id game.log game.broadcast game.send \
-                game.match.set_joinable game.bots.add game.bots.remove game.spatial.nearest game.storage.get game.notify game.chat.send";
-    let later = "game.economy game.leaderboard game.zone game.terrain game.timer";
+                game.match.set_joinable game.bots.add game.bots.remove game.spatial.nearest game.storage.get game.notify game.chat.send \
+                game.timer.after game.timer.every game.timer.cancel game.phase.event game.phase.current";
+    let later = "game.economy game.leaderboard game.zone game.terrain";
     for name in gone.split_whitespace().chain(later.split_whitespace()) {
         assert_eq!(run(&format!("return {name} == nil")), json!(true), "{name}");
     }

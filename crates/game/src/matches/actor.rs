@@ -61,6 +61,8 @@ pub(crate) async fn run(
 fn interval(current: &Match) -> Duration {
     Duration::from_millis(match current.status() {
         Status::Running => current.tick_rate_ms(),
+        // The game's clock runs while it waits for players.
+        Status::Waiting if current.is_timed() => current.tick_rate_ms(),
         Status::Waiting | Status::Finished => IDLE_CHECK_MS,
     })
 }
@@ -77,8 +79,8 @@ async fn obey(current: &mut Match, command: Command, now: u64) {
             let _ = reply.send(current.join(&player, &ctx, now).await);
         }
         Command::Leave { player } => current.leave(&player, now).await,
-        Command::Connected { player } => current.connected(&player, now),
-        Command::Disconnected { player } => current.disconnected(&player, now),
+        Command::Connected { player } => current.connected(&player, now).await,
+        Command::Disconnected { player } => current.disconnected(&player, now).await,
         Command::CastVote {
             voter,
             vote_id,
@@ -98,6 +100,7 @@ async fn obey(current: &mut Match, command: Command, now: u64) {
             let _ = reply.send(current.votes().to_vec());
         }
         Command::Info { reply } => {
+            current.set_time(now);
             let _ = reply.send(current.info());
         }
         Command::Suspend { .. } => unreachable!("the caller handles this one"),

@@ -84,6 +84,9 @@ pub struct MatchInfo {
     pub listed: bool,
     /// Whether it takes new players.
     pub joinable: bool,
+    /// Status, name and time left of its phase, when the mode has phases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// A match about to begin.

@@ -68,6 +68,12 @@ impl Roster {
         self.members.len() != before
     }
 
+    /// Whether a member is there; `None` for strangers.
+    pub fn presence(&self, id: &PlayerId) -> Option<Presence> {
+        let member = self.members.iter().find(|member| member.id == *id);
+        member.map(|member| member.presence)
+    }
+
     /// Notes that a person is there, or for how long to wait for them. `false` for strangers.
     pub fn set_presence(&mut self, id: &PlayerId, presence: Presence) -> bool {
         let member = self.members.iter_mut().find(|member| member.id == *id);

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Status;
 use super::roster::Member;
 use crate::ids::MatchId;
+use crate::phases::Phases;
+use crate::timers::SavedTimers;
 use crate::votes::VoteBoard;
 
 /// A saved match.
@@ -36,6 +38,12 @@ pub struct SavedMeta {
     /// Votes in progress, and what players carry from vote to vote.
     #[serde(default)]
     pub voting: VoteBoard,
+    /// Phases in progress.
+    #[serde(default)]
+    pub phases: Option<Phases>,
+    /// The game's timers.
+    #[serde(default)]
+    pub timers: SavedTimers,
     /// Unix milliseconds of the first tick.
     pub started_at: Option<u64>,
     /// Unix milliseconds of this snapshot.

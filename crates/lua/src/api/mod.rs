@@ -5,7 +5,9 @@
 //! ask whether they exist. What has to wait for the server is made by [`crate::waiting`].
 
 mod notify;
+mod phase;
 mod storage;
+mod timer;
 
 use std::rc::Rc;
 
@@ -45,6 +47,8 @@ pub(crate) fn install(lua: &Lua, context: &Rc<Context>, storage: bool) -> mlua::
     effect(lua, &bots, "add", context, add_bot)?;
     effect(lua, &bots, "remove", context, remove_bot)?;
     game.raw_set("bots", bots)?;
+    game.raw_set("timer", timer::table(lua, context)?)?;
+    game.raw_set("phase", phase::table(lua, context)?)?;
     game.raw_set("spatial", spatial::table(lua)?)?;
     let chat = lua.create_table()?;
     effect(lua, &chat, "send", context, say)?;

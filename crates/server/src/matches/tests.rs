@@ -81,6 +81,8 @@ async fn many_snapshots_are_written_at_once() {
                 members: Vec::new(),
                 joinable: true,
                 voting: asobi_game::votes::VoteBoard::default(),
+                phases: None,
+                timers: Default::default(),
                 started_at: None,
                 saved_at: n,
             },

@@ -18,6 +18,7 @@ mod limits;
 mod notifications;
 #[path = "../support/outside.rs"]
 mod outside;
+mod phases;
 mod platform;
 mod players;
 mod playing;

@@ -50,6 +50,9 @@ impl Match {
                     .script_log(&self.origin, level, &message, meta.as_deref());
             }
             Effect::Fault(fault) => self.report(fault),
+            Effect::StartTimer(timer) => self.start_timer(timer),
+            Effect::CancelTimer(key) => self.timers.cancel(&key),
+            Effect::Phase(signal) => self.phase_signal(signal),
             // Only callbacks that may wait add and remove bots.
             Effect::AddBot(_) | Effect::RemoveBot(_) => {}
         }

@@ -1,7 +1,7 @@
 //! What a match does with commands and ticks.
 //!
 //! [`Match`] is told the time and never reads a clock. Here is its life, from the first join to
-//! the last snapshot; beside it `voting`, `views` and `effects`. What it wants from outside goes
+//! the last snapshot; beside it `stages`, `voting`, `views` and `effects`. What it wants from outside goes
 //! to the [`MatchHost`]; a failing script costs its own callback and nothing else.
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 mod effects;
+mod stages;
 mod views;
 mod voting;
 
@@ -25,6 +26,8 @@ use crate::host::{MatchHost, MatchRecord, Origin};
 use crate::ids::{MatchId, PlayerId};
 use crate::logic::{Input, JoinRefusal, MatchLogic, StepOutcome};
 use crate::modes::Mode;
+use crate::phases::Phases;
+use crate::timers::Timers;
 use crate::votes::VoteBoard;
 
 /// A match in progress.
@@ -41,6 +44,13 @@ pub struct Match {
     roster: Roster,
     voting: VoteBoard,
     planned_ballots: Vec<PlannedBallot>,
+    phases: Option<Phases>,
+    next_phase_resend: u64,
+    timers: Timers,
+    /// People who were connected when the match was saved and are not yet back.
+    lost: Vec<PlayerId>,
+    /// The time the match was last told.
+    now: u64,
     /// What the bots decided after the last tick: the first inputs of the next one.
     bot_inputs: Vec<Input>,
     rng: SmallRng,
@@ -68,7 +78,8 @@ pub struct Parts {
 
 impl Match {
     /// A new match at `now`. Its players are joined by [`Match::begin`].
-    pub fn new(new: &NewMatch, parts: Parts, now: u64) -> Self {
+    pub fn new(new: &NewMatch, mut parts: Parts, now: u64) -> Self {
+        let phases = Phases::new(parts.logic.phases());
         Self {
             id: new.id.clone(),
             origin: Origin {
@@ -85,6 +96,11 @@ impl Match {
             roster: Roster::default(),
             voting: VoteBoard::default(),
             planned_ballots: Vec::new(),
+            phases,
+            next_phase_resend: 0,
+            timers: Timers::default(),
+            lost: Vec::new(),
+            now,
             bot_inputs: Vec::new(),
             rng: SmallRng::seed_from_u64(new.seed ^ now),
             created_at: now,
@@ -108,17 +124,24 @@ impl Match {
         let until = now + restored.grace_ms();
         let mut members = saved.meta.members.clone();
         for member in members.iter_mut().filter(|member| !member.id.is_bot()) {
+            if member.presence == Presence::Connected {
+                restored.lost.push(member.id.clone());
+            }
             member.presence = Presence::Gone { until };
         }
         restored.roster = Roster::new(members);
         restored.status = saved.meta.status;
         restored.joinable = saved.meta.joinable;
         restored.started_at = saved.meta.started_at;
+        let down = now.saturating_sub(saved.meta.saved_at);
         restored.voting = saved.meta.voting.clone();
-        restored
-            .voting
-            .shift(now.saturating_sub(saved.meta.saved_at));
+        restored.voting.shift(down);
         restored.plan_missing_ballots(now);
+        restored.phases = saved.meta.phases.clone();
+        if let Some(phases) = &mut restored.phases {
+            phases.shift(down);
+        }
+        restored.timers = Timers::restored(saved.meta.timers.clone(), down);
         restored.reclaim_members();
         restored
     }
@@ -128,16 +151,19 @@ impl Match {
         for player in self.roster.ids() {
             if !player.is_bot() && self.host.player_joined(&self.id, &player) {
                 self.roster.set_presence(&player, Presence::Connected);
+                self.lost.retain(|lost| *lost != player);
             }
         }
     }
 
     /// Joins the players the matchmaker put together and tells them. The match starts with
-    /// whoever got in.
+    /// whoever got in, unless its mode asks for more than the matchmaker puts together.
     pub async fn begin(&mut self, players: &[PlayerId], now: u64) {
+        self.inform(now);
+        self.run_phases(now).await;
         let no_context = empty_context();
         for player in players {
-            if self.join(player, &no_context, now).await.is_err() {
+            if self.admit(player, &no_context, now).await.is_err() {
                 let failed = frame("matchmaker_failed", &MATCH_START_FAILED);
                 self.host.send_event(std::slice::from_ref(player), failed);
             }
@@ -148,7 +174,10 @@ impl Match {
         };
         self.host
             .send_event(self.roster.connected(), frame("matched", &matched));
-        self.start(now);
+        self.show_phase(self.roster.connected(), now);
+        if self.mode.min_players <= self.mode.match_size || self.has_enough() {
+            self.start(now);
+        }
     }
 
     /// Joins a player, or welcomes back one who is in already.
@@ -158,14 +187,32 @@ impl Match {
         ctx: &RawValue,
         now: u64,
     ) -> Result<MatchInfo, JoinError> {
+        let was_in = self.roster.contains(player);
+        self.admit(player, ctx, now).await?;
+        if !was_in {
+            self.show_phase(std::slice::from_ref(player), now);
+        }
+        if self.has_enough() {
+            self.start(now);
+        }
+        Ok(self.info())
+    }
+
+    async fn admit(
+        &mut self,
+        player: &PlayerId,
+        ctx: &RawValue,
+        now: u64,
+    ) -> Result<(), JoinError> {
         if self.status == Status::Finished {
             return Err(JoinError::Gone);
         }
         if self.roster.contains(player) {
-            self.connected(player, now);
-            return Ok(self.info());
+            self.connected(player, now).await;
+            return Ok(());
         }
         self.check_room()?;
+        self.inform(now);
         let joined = self.logic.join(player, ctx).await;
         self.carry_out_effects(now).await;
         joined.map_err(|refusal| match refusal {
@@ -173,10 +220,11 @@ impl Match {
             JoinRefusal::Failed => JoinError::Refused(None),
         })?;
         self.add_member(player, now);
-        if self.roster.len() >= self.mode.match_size as usize {
-            self.start(now);
-        }
-        Ok(self.info())
+        Ok(())
+    }
+
+    fn has_enough(&self) -> bool {
+        self.roster.len() >= self.mode.min_players as usize
     }
 
     fn check_room(&self) -> Result<(), JoinError> {
@@ -219,12 +267,19 @@ impl Match {
             self.host.player_left(&self.id, player);
         }
         self.voting.left(player);
+        if let Some(phases) = &mut self.phases {
+            phases.left(player);
+        }
+        self.lost.retain(|lost| lost != player);
+        self.inform(now);
         self.logic.leave(player).await;
         self.carry_out_effects(now).await;
     }
 
     /// A player of the match has a connection again: sends what they missed.
-    pub fn connected(&mut self, player: &PlayerId, now: u64) {
+    pub async fn connected(&mut self, player: &PlayerId, now: u64) {
+        self.now = now;
+        let before = self.roster.presence(player);
         if !self.roster.set_presence(player, Presence::Connected) {
             return;
         }
@@ -251,16 +306,45 @@ impl Match {
                     .send_event(to, frame("vote_tally", &vote.tally(now)));
             }
         }
+        self.show_phase(to, now);
+        let lost = self.lost.len();
+        self.lost.retain(|lost| lost != player);
+        // The game hears of a return only when it heard of the absence.
+        let was_gone = matches!(before, Some(Presence::Gone { .. }));
+        if was_gone && lost == self.lost.len() {
+            self.inform(now);
+            self.logic.reconnected(player).await;
+            self.carry_out_effects(now).await;
+        }
     }
 
     /// A player's connection dropped: holds the place for the grace period.
-    pub fn disconnected(&mut self, player: &PlayerId, now: u64) {
+    pub async fn disconnected(&mut self, player: &PlayerId, now: u64) {
+        let was_there = self.roster.presence(player) == Some(Presence::Connected);
         let until = now + self.grace_ms();
         self.roster.set_presence(player, Presence::Gone { until });
+        if was_there && self.status != Status::Finished {
+            self.tell_disconnected(player, now).await;
+        }
+    }
+
+    async fn tell_disconnected(&mut self, player: &PlayerId, now: u64) {
+        self.inform(now);
+        self.logic.disconnected(player).await;
+        self.carry_out_effects(now).await;
     }
 
     /// Advances the match by one tick.
     pub async fn tick(&mut self, inputs: &mut Vec<Input>, now: u64) {
+        match self.status {
+            Status::Running => {}
+            Status::Waiting => return self.wait(now).await,
+            Status::Finished => return,
+        }
+        self.inform(now);
+        self.miss_the_lost(now).await;
+        self.run_phases(now).await;
+        self.run_timers(now).await;
         if self.status != Status::Running {
             return;
         }
@@ -277,6 +361,31 @@ impl Match {
         self.give_up_overdue_places(now).await;
         self.send_views();
         self.save_when_due(now);
+    }
+
+    /// The clock runs while a match waits for its players; the game does not tick.
+    async fn wait(&mut self, now: u64) {
+        self.inform(now);
+        self.miss_the_lost(now).await;
+        self.run_phases(now).await;
+        self.run_timers(now).await;
+        self.give_up_overdue_places(now).await;
+        if self.status != Status::Waiting || self.roster.is_deserted() {
+            return;
+        }
+        // Bots the game placed count too.
+        if self.has_enough() {
+            self.start(now);
+        }
+        self.save_when_due(now);
+    }
+
+    /// A restart dropped every connection: the game hears of those that did not come back at
+    /// once.
+    async fn miss_the_lost(&mut self, now: u64) {
+        for player in std::mem::take(&mut self.lost) {
+            self.tell_disconnected(&player, now).await;
+        }
     }
 
     async fn give_up_overdue_places(&mut self, now: u64) {
@@ -332,6 +441,8 @@ impl Match {
             members: self.roster.members().to_vec(),
             joinable: self.joinable,
             voting: self.voting.clone(),
+            phases: self.phases.clone(),
+            timers: self.timers.saved(),
             started_at: self.started_at,
             saved_at: now,
         };
@@ -359,7 +470,18 @@ impl Match {
             players: self.roster.ids(),
             listed: self.mode.listed,
             joinable: self.joinable,
+            phase: self.phase_brief(),
         }
+    }
+
+    /// What the match tells about itself is as of `now`.
+    pub(super) fn set_time(&mut self, now: u64) {
+        self.now = now;
+    }
+
+    /// Whether anything is due by the clock while the match waits for players.
+    pub(super) fn is_timed(&self) -> bool {
+        self.phases.is_some() || self.timers.len() > 0
     }
 
     /// Milliseconds between two ticks.
@@ -384,6 +506,16 @@ impl Match {
 
     /// Releases whoever is still bound to this match.
     pub fn release(&self) {
+        if self.status == Status::Waiting {
+            let gave_up = frame(
+                "left",
+                &GaveUp {
+                    match_id: &self.id,
+                    reason: "waiting_timeout",
+                },
+            );
+            self.host.send_event(self.roster.connected(), gave_up);
+        }
         for player in self.roster.ids().iter().filter(|player| !player.is_bot()) {
             self.host.player_left(&self.id, player);
         }
@@ -404,6 +536,13 @@ const MATCH_START_FAILED: Failed = Failed {
 
 #[derive(Serialize)]
 struct Failed {
+    reason: &'static str,
+}
+
+/// A match gave up waiting for its players.
+#[derive(Serialize)]
+struct GaveUp<'a> {
+    match_id: &'a MatchId,
     reason: &'static str,
 }
 
