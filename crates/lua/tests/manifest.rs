@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use asobi_game::logic::{FaultKind, ScriptFault};
-use asobi_game::modes::{BotFill, Mode};
+use asobi_game::modes::{BotFill, MatchingRules, Mode};
 use asobi_lua::{LoadedManifest, LuaSettings, ScriptSet, ScriptSource, SourceError, load_manifest};
 use common::{Folder, REST};
 
@@ -41,6 +41,7 @@ fn a_single_script_is_the_default_mode() {
         max_players: 2,
         group_up_to: 2,
         strategy: "fill".into(),
+        matching: Default::default(),
         bots: None,
         listed: false,
         quick_play: false,
@@ -54,7 +55,8 @@ fn a_single_script_is_the_default_mode() {
 fn every_global_is_read() {
     let (mode, warnings) = mode(
         "match_size = 2.0 max_players = 8 group_up_to = 5 strategy = 'skill_based' listed = true quick_play = true
-        reconnect_grace = 2.5 queue_status = true
+        reconnect_grace = 2.5 queue_status = true skill_window = 100 skill_expand_rate = 25 match_regions = true
+        backfill = true teams = 2
         bots = { script = 'bots/ai.lua', min_players = 99, enabled = false, fill_after = 0.5 }",
     );
     assert_eq!(
@@ -74,6 +76,14 @@ fn every_global_is_read() {
         max_players: 8,
         group_up_to: 5,
         strategy: "skill_based".into(),
+        matching: MatchingRules {
+            script: None,
+            skill_window: 100,
+            skill_expand_rate: 25,
+            match_regions: true,
+            backfill: true,
+            teams: 2,
+        },
         bots: Some(bots),
         listed: true,
         quick_play: true,

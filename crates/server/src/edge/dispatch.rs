@@ -5,7 +5,7 @@ use asobi_wire::{ApiError, Envelope};
 
 use crate::app::Services;
 use crate::session::SessionId;
-use crate::{chat, matches, matchmaking, presence, votes};
+use crate::{chat, matches, matchmaking, parties, presence, votes};
 
 use super::error::Outcome;
 use super::reply::Reply;
@@ -31,6 +31,9 @@ pub async fn dispatch(
         "chat.send" => chat::frames::send(&services.chat, player, session, frame).await,
         "dm.send" => chat::frames::send_direct(&services.chat, player, frame).await,
         "presence.update" => presence::frames::update(&services.presence, player, session, frame),
+        kind if kind.starts_with("party.") => {
+            parties::frames::dispatch(&services.parties, player, frame).await
+        }
         _ => Err(ApiError::from_reason("unknown_type")),
     }
 }

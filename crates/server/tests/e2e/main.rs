@@ -14,9 +14,11 @@ mod group_members;
 mod groups;
 mod guests;
 mod limits;
+mod matchmaking;
 mod notifications;
 #[path = "../support/outside.rs"]
 mod outside;
+mod parties;
 mod platform;
 mod players;
 mod playing;

@@ -39,6 +39,8 @@ pub struct Match {
     status: Status,
     joinable: bool,
     roster: Roster,
+    /// The sides the matchmaker put together, if the mode has sides.
+    teams: Vec<Vec<PlayerId>>,
     votes: Vec<Vote>,
     planned_ballots: Vec<PlannedBallot>,
     /// What the bots decided after the last tick: the first inputs of the next one.
@@ -83,6 +85,7 @@ impl Match {
             status: Status::Waiting,
             joinable: true,
             roster: Roster::default(),
+            teams: new.teams.clone(),
             votes: Vec::new(),
             planned_ballots: Vec::new(),
             bot_inputs: Vec::new(),
@@ -103,6 +106,7 @@ impl Match {
             mode,
             seed: saved.meta.seed,
             players: Vec::new(),
+            teams: Vec::new(),
         };
         let mut restored = Self::new(&new, parts, now);
         let until = now + restored.grace_ms();
@@ -134,9 +138,9 @@ impl Match {
     /// Joins the players the matchmaker put together and tells them. The match starts with
     /// whoever got in.
     pub async fn begin(&mut self, players: &[PlayerId], now: u64) {
-        let no_context = empty_context();
         for player in players {
-            if self.join(player, &no_context, now).await.is_err() {
+            let context = self.context_of(player);
+            if self.join(player, &context, now).await.is_err() {
                 let failed = frame("matchmaker_failed", &MATCH_START_FAILED);
                 self.host.send_event(std::slice::from_ref(player), failed);
             }
@@ -144,10 +148,30 @@ impl Match {
         let matched = Matched {
             match_id: &self.id,
             players: self.roster.ids(),
+            teams: self.present_teams(),
         };
         self.host
             .send_event(self.roster.connected(), frame("matched", &matched));
         self.start(now);
+    }
+
+    /// The join context of somebody the matchmaker sent: `{"team": n}` in a match with sides.
+    fn context_of(&self, player: &PlayerId) -> Box<RawValue> {
+        let side = self.teams.iter().position(|team| team.contains(player));
+        match side {
+            Some(side) => RawValue::from_string(format!("{{\"team\":{}}}", side + 1))
+                .expect("an object with a number is JSON"),
+            None => empty_context(),
+        }
+    }
+
+    /// The sides, without those the game turned away.
+    fn present_teams(&self) -> Vec<Vec<PlayerId>> {
+        let mut teams = self.teams.clone();
+        for team in &mut teams {
+            team.retain(|player| self.roster.contains(player));
+        }
+        teams
     }
 
     /// Joins a player, or welcomes back one who is in already.
@@ -408,6 +432,8 @@ struct Failed {
 struct Matched<'a> {
     match_id: &'a MatchId,
     players: Vec<PlayerId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    teams: Vec<Vec<PlayerId>>,
 }
 
 #[derive(Serialize)]
