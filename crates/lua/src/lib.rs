@@ -36,6 +36,7 @@ mod source;
 mod spatial;
 mod stdlib;
 mod step;
+mod strategy;
 mod strings;
 mod views;
 mod vote;
@@ -47,6 +48,7 @@ pub use hooks::{Filtered, Hooks};
 pub use modes::{LoadedManifest, load_manifest};
 pub use settings::LuaSettings;
 pub use source::{ScriptSet, ScriptSource, SourceError};
+pub use strategy::Strategist;
 pub use watch::ScriptWatcher;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod faults;
 mod hooks;
+mod strategies;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,12 +13,15 @@ use anyhow::Context;
 use asobi_game::logic::{LogicFactory, ScriptFault};
 use asobi_game::modes::{ChatRules, Mode};
 use asobi_game::services::Services;
+use asobi_game::strategy::Groups;
 use asobi_lua::{
     LoadedManifest, LuaFactory, LuaSettings, ScriptSet, ScriptSource, ScriptWatcher, load_manifest,
 };
 use parking_lot::RwLock;
 
 use self::hooks::HookThread;
+use self::strategies::StrategyThread;
+pub use self::strategies::{MOST_TICKETS, Question};
 use crate::accounts::Accounts;
 use crate::chat::{Chat, MessageFilter};
 use crate::cluster::Bus;
@@ -36,6 +40,7 @@ struct Shared {
     declared: RwLock<Declared>,
     around: Surroundings,
     hooks: Arc<HookThread>,
+    strategies: StrategyThread,
 }
 
 /// What a game speaks to.
@@ -81,6 +86,13 @@ impl Game {
         );
         let hooks = HookThread::start(source.clone(), budgets.clone(), lua.clone(), bus)
             .context("cannot start the hooks' thread")?;
+        let strategies = StrategyThread::start(
+            source.clone(),
+            budgets.clone(),
+            lua.clone(),
+            around.bus.clone(),
+        )
+        .context("cannot start the strategies' thread")?;
         let shared = Shared {
             source,
             budgets,
@@ -88,6 +100,7 @@ impl Game {
             declared: RwLock::new(Declared::from(manifest)),
             around,
             hooks: Arc::new(hooks),
+            strategies,
         };
         let game = Self {
             shared: Arc::new(shared),
@@ -113,6 +126,12 @@ impl Game {
             .names
             .get(name)
             .map(|at| declared.modes[*at].clone())
+    }
+
+    /// Asks a strategy that is a script which tickets make a match. The answer is checked: what
+    /// it did wrong is reported, and the tickets of that group stand in none.
+    pub async fn group(&self, question: Question) -> Groups {
+        self.shared.strategies.group(question).await
     }
 
     /// What makes matches of a mode.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::clock;
-use crate::game::faults;
+use crate::game::{MOST_TICKETS, Question, faults};
 
 use super::Matchmaking;
 use super::queue::Waiting;
@@ -98,12 +98,47 @@ impl Matchmaking {
 
     /// Starts the matches the strategy finds. Answers who waits on.
     fn group(&self, mode: &Mode, waiting: Vec<Arc<Ticket>>, now: u64) -> Vec<Arc<Ticket>> {
+        if mode.matching.script.is_some() {
+            self.ask_script(mode, &waiting, now);
+            return waiting;
+        }
         let groups = strategy::group(mode, &waiting, now);
         self.launch_groups(mode, waiting, &groups)
     }
 
+    /// Asks a strategy that is a script; its matches start when it answers. It is not asked
+    /// again before that.
+    fn ask_script(&self, mode: &Mode, waiting: &[Arc<Ticket>], now: u64) {
+        if waiting.is_empty() || !self.shared.asking.lock().insert(mode.name.clone()) {
+            return;
+        }
+        let most = waiting.len().min(MOST_TICKETS);
+        let mut tickets = waiting[..most].to_vec();
+        let mut properties = Vec::with_capacity(most);
+        {
+            let queue = self.shared.queue.lock();
+            tickets.retain(|ticket| {
+                let waiting = queue.find(&ticket.id);
+                properties.extend(waiting.map(|waiting| Arc::clone(&waiting.properties)));
+                waiting.is_some()
+            });
+        }
+        let (matchmaking, mode) = (self.clone(), mode.clone());
+        tokio::spawn(async move {
+            let question = Question {
+                mode: mode.clone(),
+                tickets: tickets.clone(),
+                properties,
+                now,
+            };
+            let groups = matchmaking.shared.game.group(question).await;
+            matchmaking.launch_groups(&mode, tickets, &groups);
+            matchmaking.shared.asking.lock().remove(&mode.name);
+        });
+    }
+
     /// Starts matches for groups of `waiting`. Answers who waits on.
-    pub(super) fn launch_groups(
+    fn launch_groups(
         &self,
         mode: &Mode,
         waiting: Vec<Arc<Ticket>>,

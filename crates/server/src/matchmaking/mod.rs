@@ -2,7 +2,8 @@
 //!
 //! A ticket is one player or a whole party. [`queue`] holds the tickets and [`properties`] says
 //! what may stand on one; `asobi_game::strategy` decides which of them make a match; [`look`] is
-//! what happens at intervals: tickets expire, [`backfill`] sends players to matches that have
+//! what happens at intervals (a strategy that is a script is asked and answers
+//! later): tickets expire, [`backfill`] sends players to matches that have
 //! room, groups become matches, and bots fill up where a mode wants them.
 //!
 //! The queue lives in memory: a restart drops it, as in the original. Clients queue again.
@@ -56,6 +57,8 @@ struct Shared {
     formed: Mutex<HashMap<MatchId, Formed>>,
     /// Matches that players are on their way to.
     filling: Mutex<HashSet<MatchId>>,
+    /// Modes whose script has not answered yet.
+    asking: Mutex<HashSet<String>>,
 }
 
 /// What a player learns who submits a ticket.
@@ -121,6 +124,7 @@ impl Matchmaking {
             told: Mutex::default(),
             formed: Mutex::default(),
             filling: Mutex::default(),
+            asking: Mutex::default(),
         };
         let matchmaking = Self {
             shared: Arc::new(shared),

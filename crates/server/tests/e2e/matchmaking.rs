@@ -359,3 +359,116 @@ async fn a_match_that_turns_latecomers_away_fails_their_ticket_in_the_end() {
     queue(&late, "open", json!({})).await.unwrap();
     never(&late, "match.matchmaker_failed").await;
 }
+
+/// Pairs those who say the same word; does on request what no strategy should.
+const OWN: &str = r#"
+function match(tickets, config)
+  local waiting, groups = {}, {}
+  for _, ticket in ipairs(tickets) do
+    local word = ticket.properties.word
+    if word == "boom" then error("boom") end
+    if word == "spin" then while true do end end
+    if word == "garbage" then return { f = function() end } end
+    if word == "nothing" then return nil end
+    if word == "twice" then return { { ticket.id, ticket.id } } end
+    if word == "unknown" then return { { ticket.id, "nobody" } } end
+    if word == "many" and #tickets >= 3 then
+      return { { tickets[1].id, tickets[2].id, tickets[3].id } }
+    end
+    if word == "half" and ticket.size == 2 then return { { ticket.players[2] } } end
+    if waiting[word] then
+      groups[#groups + 1] = { waiting[word], ticket.id }
+      waiting[word] = nil
+    else
+      waiting[word] = ticket.id
+    end
+  end
+  return groups
+end
+"#;
+
+fn own_strategy() -> Server {
+    let modes = [
+        ("own", "match_size = 2 strategy = 'strategy.lua'"),
+        ("arena", "match_size = 2"),
+    ];
+    game_with(&modes, &[("strategy.lua", OWN)], &[])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_game_groups_its_tickets_itself_and_changes_its_mind() {
+    let server = own_strategy();
+    let mut players = Vec::new();
+    for word in ["red", "blue", "red", "green"] {
+        let player = server.guest().await;
+        queue(&player, "own", json!({ "word": word }))
+            .await
+            .unwrap();
+        players.push(player);
+    }
+    let told = matched(&players[0]).await;
+    assert_eq!(told["players"], json!([players[0].id, players[2].id]));
+    never(&players[1], "match.matched").await;
+    let anyone = "function match(tickets) return #tickets > 1 and { { tickets[1].id, tickets[2].id } } or {} end";
+    std::fs::write(server.script("strategy.lua"), anyone).unwrap();
+    let told = matched(&players[1]).await;
+    assert_eq!(told["players"], json!([players[1].id, players[3].id]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strategy_that_misbehaves_is_named_and_holds_up_nobody_else() {
+    for (word, why) in [
+        ("boom", "boom"),
+        ("spin", "CPU budget"),
+        ("garbage", "garbage"),
+        ("nothing", "garbage"),
+        ("twice", "ticket_twice"),
+        ("unknown", "unknown_ticket"),
+        ("many", "too_many_players"),
+        ("half", "half_a_party"),
+    ] {
+        let server = own_strategy();
+        let (a, b, c) = (
+            server.guest().await,
+            server.guest().await,
+            server.guest().await,
+        );
+        if word == "half" {
+            let party = ask(&b, "party.create", json!({})).await.unwrap();
+            ask(&b, "party.invite", json!({ "player_id": c.id }))
+                .await
+                .unwrap();
+            ask(&c, "party.accept", json!({ "party_id": party["party_id"] }))
+                .await
+                .unwrap();
+            let ticket = json!({ "mode": "own", "properties": { "word": word } });
+            ask(&b, "party.queue", ticket).await.unwrap();
+        } else {
+            for (player, word) in [(&a, word), (&b, "x"), (&c, "y")] {
+                queue(player, "own", json!({ "word": word })).await.unwrap();
+            }
+        }
+        let fault = |event: &asobi_client::Event| {
+            let payload = event.json();
+            let said = payload["message"]
+                .as_str()
+                .is_some_and(|text| text.contains(why));
+            event.kind == "module.error" && said && payload["callback"] == "match"
+        };
+        let told = b.client.next_where(SOON, fault).await;
+        assert_eq!(told.expect(word).json()["script"], "strategy.lua");
+        // They wait on, and another queue goes on.
+        let stats: Value = server
+            .api()
+            .get("/api/v1/matchmaker/stats", Some(&a.token))
+            .await
+            .unwrap();
+        let mut modes = stats["modes"].as_array().unwrap().iter();
+        let own = modes.find(|mode| mode["mode"] == "own").unwrap();
+        assert!(own["waiting"].as_u64() >= Some(2), "{word}: {stats}");
+        let others = (server.guest().await, server.guest().await);
+        queue(&others.0, "arena", json!({})).await.unwrap();
+        queue(&others.1, "arena", json!({})).await.unwrap();
+        matched(&others.0).await;
+    }
+}
