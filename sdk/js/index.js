@@ -14,6 +14,7 @@ import { Auth } from "./auth.js";
 import { defaultStore } from "./device.js";
 import { Match } from "./match.js";
 import { Matchmaker } from "./matchmaker.js";
+import { Party } from "./party.js";
 import { Rest } from "./rest.js";
 import { Socket } from "./socket.js";
 import { Votes } from "./votes.js";
@@ -24,6 +25,7 @@ export { Emitter } from "./emitter.js";
 export { AsobiError } from "./errors.js";
 export { Match } from "./match.js";
 export { Matchmaker } from "./matchmaker.js";
+export { Party } from "./party.js";
 export { Rest } from "./rest.js";
 export { Socket } from "./socket.js";
 export { Votes } from "./votes.js";
@@ -65,6 +67,7 @@ export class AsobiClient {
     this.matchmaker = new Matchmaker(this.socket);
     this.match = new Match(this.socket, options);
     this.votes = new Votes(this.socket);
+    this.party = new Party(this.socket);
   }
 
   /** Ends the connection. Who is signed in stays so. */
