@@ -21,6 +21,7 @@ import { Matchmaker } from "./matchmaker.js";
 import { Notifications } from "./notifications.js";
 import { Players } from "./players.js";
 import { Presence } from "./presence.js";
+import { Party } from "./party.js";
 import { Rest } from "./rest.js";
 import { Rpc } from "./rpc.js";
 import { Saves } from "./saves.js";
@@ -41,6 +42,7 @@ export { Matchmaker } from "./matchmaker.js";
 export { Notifications } from "./notifications.js";
 export { Players } from "./players.js";
 export { Presence } from "./presence.js";
+export { Party } from "./party.js";
 export { Rest } from "./rest.js";
 export { Rpc } from "./rpc.js";
 export { Saves } from "./saves.js";
@@ -95,6 +97,7 @@ export class AsobiClient {
     this.rpc = new Rpc(this.socket);
     this.saves = new Saves(this.rest);
     this.storage = new Storage(this.rest);
+    this.party = new Party(this.socket);
   }
 
   /** Ends the connection. Who is signed in stays so. */

@@ -21,8 +21,10 @@ pub struct Mode {
     /// How many waiting players one match takes when more than `match_size` wait
     /// (`group_up_to`). Defaults to `match_size`: groups of exactly that size, as the original.
     pub group_up_to: u32,
-    /// Matchmaking strategy: `fill` or `skill_based`.
+    /// Matchmaking strategy: `fill`, `skill_based`, or the path of a script.
     pub strategy: String,
+    /// What the strategy goes by.
+    pub matching: MatchingRules,
     /// Bots that fill the queue, when the mode has any.
     pub bots: Option<BotFill>,
     /// Whether live matches show up in discovery.
@@ -35,6 +37,36 @@ pub struct Mode {
     pub queue_status: bool,
     /// Veto tokens and the frustration bonus.
     pub votes: VoteRules,
+}
+
+/// What a mode says about who plays with whom.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MatchingRules {
+    /// The script that groups tickets (`strategy = "ranked.lua"`), its path in the game folder.
+    pub script: Option<String>,
+    /// How far apart in skill two players may be at first (`skill_based`).
+    pub skill_window: u32,
+    /// By how much that grows for each 5 seconds of waiting.
+    pub skill_expand_rate: u32,
+    /// Whether only players who name the same `properties.region` meet.
+    pub match_regions: bool,
+    /// Whether running matches with room take waiting players.
+    pub backfill: bool,
+    /// Sides of a match, 2, or 0 for none.
+    pub teams: u32,
+}
+
+impl Default for MatchingRules {
+    fn default() -> Self {
+        Self {
+            script: None,
+            skill_window: 200,
+            skill_expand_rate: 50,
+            match_regions: false,
+            backfill: false,
+            teams: 0,
+        }
+    }
 }
 
 /// Bots that fill a mode's queue.

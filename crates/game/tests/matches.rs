@@ -185,6 +185,7 @@ fn mode() -> Mode {
         max_players: 3,
         group_up_to: 2,
         strategy: "fill".into(),
+        matching: Default::default(),
         bots: None,
         listed: false,
         quick_play: false,
@@ -204,6 +205,7 @@ fn new_match(players: &[&str]) -> NewMatch {
         mode: mode(),
         seed: 7,
         players,
+        teams: Vec::new(),
     }
 }
 

@@ -16,7 +16,7 @@ use asobi_game::matches::running::Parts;
 use asobi_game::matches::{
     JoinError, Match, MatchHandle, MatchSettings, NewMatch, SavedMatch, Status,
 };
-use asobi_game::modes::Mode;
+use asobi_game::modes::{MatchingRules, Mode};
 use asobi_game::phases::{Condition, PhaseDef, PhaseSignal};
 use asobi_game::timers::{Timer, TimerKey};
 use asobi_game::votes::{VoteAsk, VoteRules};
@@ -195,6 +195,7 @@ fn mode() -> Mode {
         max_players: 100,
         group_up_to: 2,
         strategy: "fill".into(),
+        matching: MatchingRules::default(),
         bots: None,
         listed: false,
         quick_play: false,
@@ -221,6 +222,7 @@ impl Stage {
             mode,
             seed: 7,
             players,
+            teams: Vec::new(),
         };
         let logic = Taped {
             tape: tape.clone(),

@@ -38,6 +38,7 @@ mod source;
 mod spatial;
 mod stdlib;
 mod step;
+mod strategy;
 mod strings;
 mod views;
 mod vote;
@@ -50,6 +51,7 @@ pub use modes::{LoadedManifest, load_manifest};
 pub use rpc::{Called, Rpc};
 pub use settings::LuaSettings;
 pub use source::{ScriptSet, ScriptSource, SourceError};
+pub use strategy::Strategist;
 pub use watch::ScriptWatcher;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(crate) use asobi_game::bots::DEFAULT_NAMES as DEFAULT_BOT_NAMES;
 use asobi_game::bots::is_bot_name;
 use asobi_game::logic::{FaultKind, ScriptFault};
-use asobi_game::modes::{BotFill, GameManifest, Mode};
+use asobi_game::modes::{BotFill, GameManifest, MatchingRules, Mode};
 use asobi_game::votes::VoteRules;
 use mlua::Value;
 
@@ -29,6 +29,8 @@ const CALLBACKS: [&str; 6] = ["init", "join", "leave", "handle_input", "tick", "
 const CONFIG: &str = "config.lua";
 const MATCH: &str = "match.lua";
 const DEFAULT_MODE: &str = "default";
+/// The strategy of a mode that names none.
+const FILL: &str = "fill";
 /// Most bots that fill a queue.
 const MAX_BOT_FILL: i64 = 64;
 /// Most that one lost vote adds to a player's weight.
@@ -239,6 +241,7 @@ impl Loader<'_> {
             .integer("group_up_to", size)
             .unwrap_or(size)
             .min(max_players);
+        let (strategy, matching) = self.matching(declared, script, size);
         Mode {
             name: name.into(),
             aliases: Vec::new(),
@@ -246,10 +249,8 @@ impl Loader<'_> {
             min_players: clamp_u32(min_players),
             max_players: clamp_u32(max_players),
             group_up_to: clamp_u32(group_up_to),
-            strategy: declared
-                .choice("strategy", &["fill", "skill_based"])
-                .unwrap_or("fill")
-                .into(),
+            strategy,
+            matching,
             bots: self.bots(declared, script, size, max_players),
             listed: declared.boolean("listed").unwrap_or(false),
             quick_play: declared.boolean("quick_play").unwrap_or(false),
@@ -268,6 +269,53 @@ impl Loader<'_> {
             ));
         }
         min_players.min(max_players)
+    }
+
+    /// The mode's strategy, and what it goes by.
+    fn matching(
+        &self,
+        declared: &mut Declared,
+        script: &str,
+        size: i64,
+    ) -> (String, MatchingRules) {
+        let strategy_script = self.strategy_script(declared, script);
+        let strategy = match &strategy_script {
+            Some(path) => path.clone(),
+            None if is_script(declared) => FILL.into(),
+            None => declared
+                .choice("strategy", &[FILL, "skill_based"])
+                .unwrap_or(FILL)
+                .into(),
+        };
+        let rules = MatchingRules::default();
+        let mut number = |name, default| {
+            let given = declared.integer(name, 0).map(clamp_u32);
+            given.unwrap_or(default)
+        };
+        let matching = MatchingRules {
+            skill_window: number("skill_window", rules.skill_window),
+            skill_expand_rate: number("skill_expand_rate", rules.skill_expand_rate),
+            match_regions: declared.boolean("match_regions").unwrap_or(false),
+            backfill: declared.boolean("backfill").unwrap_or(false),
+            teams: teams(declared, size),
+            script: strategy_script,
+        };
+        (strategy, matching)
+    }
+
+    /// The path of the script `strategy` names, if it names one and there is such a script.
+    fn strategy_script(&self, declared: &mut Declared, script: &str) -> Option<String> {
+        if !is_script(declared) {
+            return None;
+        }
+        let path = declared.string("strategy")?;
+        let found = resolve(script, &path).filter(|path| self.set.get(path).is_some());
+        if found.is_none() {
+            declared.say(format!(
+                "strategy = \"{path}\": no such script; \"{FILL}\" applies"
+            ));
+        }
+        found
     }
 
     fn bots(
@@ -315,6 +363,26 @@ fn vote_rules(declared: &mut Declared) -> VoteRules {
         frustration_bonus: declared
             .number("frustration_bonus", MAX_FRUSTRATION_BONUS)
             .unwrap_or(default.frustration_bonus),
+    }
+}
+
+/// Whether `strategy` names a script rather than a strategy of the server's.
+fn is_script(declared: &Declared) -> bool {
+    let ends = |text: &str| text.ends_with(".lua");
+    matches!(declared.get("strategy"), Value::String(name) if ends(&name.to_string_lossy()))
+}
+
+/// How many sides a match has: 2, or 0 for none.
+fn teams(declared: &mut Declared, size: i64) -> u32 {
+    match declared.integer("teams", 2) {
+        Some(2) if size >= 2 => 2,
+        None => 0,
+        Some(teams) => {
+            declared.say(format!(
+                "teams = {teams}: a match of at least 2 players may have 2; there are none"
+            ));
+            0
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct LuaSettings {
     pub hook_budget_ms: u64,
     /// CPU budget of one method called by a client (`rpc.lua`), in milliseconds.
     pub rpc_budget_ms: u64,
+    /// CPU budget of a strategy's `match`, in milliseconds.
+    pub strategy_budget_ms: u64,
     /// CPU budget of one bot's `think`, in milliseconds.
     pub think_budget_ms: u64,
     /// Memory one match's VM may use, in bytes.
@@ -59,6 +61,7 @@ impl Default for LuaSettings {
             init_budget_ms: 1000,
             hook_budget_ms: 10,
             rpc_budget_ms: 20,
+            strategy_budget_ms: 50,
             think_budget_ms: 5,
             memory_limit_bytes: 64 << 20,
             bot_memory_limit_bytes: 16 << 20,

@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use asobi_game::logic::{FaultKind, ScriptFault};
-use asobi_game::modes::{BotFill, Mode};
+use asobi_game::modes::{BotFill, MatchingRules, Mode};
 use asobi_game::votes::VoteRules;
 use asobi_lua::{LoadedManifest, LuaSettings, ScriptSet, ScriptSource, SourceError, load_manifest};
 use common::{Folder, REST};
@@ -43,6 +43,7 @@ fn a_single_script_is_the_default_mode() {
         max_players: 2,
         group_up_to: 2,
         strategy: "fill".into(),
+        matching: Default::default(),
         bots: None,
         listed: false,
         quick_play: false,
@@ -59,6 +60,7 @@ fn every_global_is_read() {
         "match_size = 2.0 min_players = 3 max_players = 8 group_up_to = 5 strategy = 'skill_based' listed = true quick_play = true
         reconnect_grace = 2.5 queue_status = true veto_tokens_per_player = 2 frustration_bonus = 0.25
         vote_templates = { map = { method = 'approval', window_ms = 5000 } }
+        skill_window = 100 skill_expand_rate = 25 match_regions = true backfill = true teams = 2
         bots = { script = 'bots/ai.lua', min_players = 99, enabled = false, fill_after = 0.5 }",
     );
     assert_eq!(
@@ -79,6 +81,14 @@ fn every_global_is_read() {
         max_players: 8,
         group_up_to: 5,
         strategy: "skill_based".into(),
+        matching: MatchingRules {
+            script: None,
+            skill_window: 100,
+            skill_expand_rate: 25,
+            match_regions: true,
+            backfill: true,
+            teams: 2,
+        },
         bots: Some(bots),
         listed: true,
         quick_play: true,

@@ -24,6 +24,7 @@ use crate::matches::Matches;
 use crate::matches::host::Host;
 use crate::matchmaking::Matchmaking;
 use crate::notifications::Notifications;
+use crate::parties::Parties;
 use crate::players::Players;
 use crate::players::reaping::Reaping;
 use crate::presence::Presence;
@@ -50,6 +51,8 @@ pub struct Services {
     pub accounts: Accounts,
     /// The queue.
     pub matchmaking: Matchmaking,
+    /// Players who stay together.
+    pub parties: Parties,
     /// Running matches.
     pub matches: Matches,
     /// Votes.
@@ -126,6 +129,14 @@ impl App {
             bus.clone(),
             matches.clone(),
         );
+        let parties = Parties::start(
+            &config.parties,
+            bus.clone(),
+            chat.clone(),
+            social.clone(),
+            accounts.clone(),
+            matchmaking.clone(),
+        );
         let watcher = config.lua.reload.then(|| game.watch()).transpose()?;
         matches.restore().await?;
         let host = config.server.host.as_str();
@@ -138,6 +149,7 @@ impl App {
             accounts.clone(),
             matches.clone(),
             matchmaking.clone(),
+            parties.clone(),
             &config.limits,
         );
         let reaping = Reaping::start(players.clone(), &config.guest);
@@ -156,6 +168,7 @@ impl App {
             bus,
             accounts,
             matchmaking,
+            parties,
             matches,
         };
         Ok(Self {

@@ -19,6 +19,7 @@ pub mod matchmaking;
 pub mod notifications;
 pub mod ops;
 pub mod outbound;
+pub mod parties;
 pub mod players;
 pub mod presence;
 pub mod rpc;

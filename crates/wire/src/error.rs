@@ -135,6 +135,15 @@ codes! {
     MatchmakerUnknownMode = "matchmaker.unknown_mode", 400, "There is no game mode of this name.";
     MatchmakerQueueFull = "matchmaker.queue_full", 503, "The queue is full; try again shortly.";
     MatchmakerTicketNotFound = "matchmaker.ticket_not_found", 404, "There is no such ticket.";
+    MatchmakerInvalidProperties = "matchmaker.invalid_properties", 400, "`properties` is a flat object of up to 16 plain values; see `details.reason` and `details.key`.";
+    PartyNotInParty = "party.not_in_party", 409, "The player is in no party.";
+    PartyAlreadyInParty = "party.already_in_party", 409, "The player is in a party already.";
+    PartyNotLeader = "party.not_leader", 403, "Only the party's leader may do this.";
+    PartyFull = "party.full", 409, "The party has as many members as it takes.";
+    PartyTooLarge = "party.too_large", 409, "A match of this mode has no place for the whole party; see `details.largest`.";
+    PartyMemberNotFound = "party.member_not_found", 404, "The party has no such member.";
+    PartyInviteNotFound = "party.invite_not_found", 404, "There is no such invitation, or it has lapsed.";
+    PartyNotQueued = "party.not_queued", 409, "The party waits for no match.";
     MatchNotFound = "match.not_found", 404, "There is no live match with this id.";
     MatchNotInMatch = "match.not_in_match", 409, "This connection is in no match.";
     MatchFull = "match.full", 409, "The match has no free place.";

@@ -99,4 +99,6 @@ pub struct NewMatch {
     pub seed: u64,
     /// The people and bots the matchmaker put together; they are joined before the first tick.
     pub players: Vec<PlayerId>,
+    /// The sides of the match, if it has any; each of its players stands on one.
+    pub teams: Vec<Vec<PlayerId>>,
 }

@@ -45,6 +45,8 @@ pub struct Config {
     pub storage: StorageConfig,
     /// The queue.
     pub matchmaker: MatchmakerConfig,
+    /// Players who stay together.
+    pub parties: PartiesConfig,
     /// Running matches.
     pub matches: MatchesConfig,
     /// Votes in matches.
@@ -301,6 +303,31 @@ impl Default for MatchmakerConfig {
             tick_interval_ms: 1_000,
             max_wait_seconds: 60,
             max_queue: 10_000,
+        }
+    }
+}
+
+/// Players who stay together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PartiesConfig {
+    /// Most members of a party.
+    pub max_members: usize,
+    /// How long a member without a connection keeps the place, in seconds.
+    pub disconnect_grace_seconds: u64,
+    /// How long an invitation holds, in seconds.
+    pub invite_seconds: u64,
+    /// Invitations one player sends in a minute; 0 is no limit.
+    pub invites_per_minute: u32,
+}
+
+impl Default for PartiesConfig {
+    fn default() -> Self {
+        Self {
+            max_members: 8,
+            disconnect_grace_seconds: 60,
+            invite_seconds: 120,
+            invites_per_minute: 30,
         }
     }
 }

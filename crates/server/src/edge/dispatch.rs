@@ -5,7 +5,7 @@ use asobi_wire::{ApiError, Envelope};
 
 use crate::app::Services;
 use crate::session::SessionId;
-use crate::{chat, matches, matchmaking, presence, rpc, votes};
+use crate::{chat, matches, matchmaking, parties, presence, rpc, votes};
 
 use super::error::Outcome;
 use super::reply::Reply;
@@ -33,6 +33,9 @@ pub async fn dispatch(
         "dm.send" => chat::frames::send_direct(&services.chat, player, frame).await,
         "presence.update" => presence::frames::update(&services.presence, player, session, frame),
         "rpc.call" => Ok(rpc::frames::call(&services.methods, player, frame).await),
+        kind if kind.starts_with("party.") => {
+            parties::frames::dispatch(&services.parties, player, frame).await
+        }
         _ => Err(ApiError::from_reason("unknown_type")),
     }
 }

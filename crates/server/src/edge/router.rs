@@ -18,8 +18,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::Services;
 use crate::{
-    accounts, chat, matches, matchmaking, notifications, players, presence, rpc, social, storage,
-    votes,
+    accounts, chat, matches, matchmaking, notifications, parties, players, presence, rpc, social,
+    storage, votes,
 };
 
 use super::error::Failure;
@@ -76,6 +76,7 @@ fn api(services: Arc<Services>) -> Router {
         .merge(accounts::routes::routes(services.accounts.clone()))
         .merge(matchmaking::routes::routes(services.matchmaking.clone()))
         .merge(matches::routes::routes(services.matches.clone()))
+        .merge(parties::routes::routes(services.parties.clone()))
         .merge(votes::routes::routes(services.votes.clone()))
         .merge(social::friend_routes::routes(services.social.clone()))
         .merge(social::group_routes::routes(services.social.clone()))

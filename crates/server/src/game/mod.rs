@@ -4,6 +4,7 @@ pub mod answers;
 mod backstage;
 mod effects;
 pub mod faults;
+mod strategies;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,12 +14,15 @@ use anyhow::Context;
 use asobi_game::logic::{LogicFactory, ScriptFault};
 use asobi_game::modes::{ChatRules, Mode};
 use asobi_game::services::Services;
+use asobi_game::strategy::Groups;
 use asobi_lua::{
     LoadedManifest, LuaFactory, LuaSettings, ScriptSet, ScriptSource, ScriptWatcher, load_manifest,
 };
 use parking_lot::RwLock;
 
 use self::effects::Effects;
+use self::strategies::StrategyThread;
+pub use self::strategies::{MOST_TICKETS, Question};
 use crate::accounts::Accounts;
 use crate::chat::{Chat, MessageFilter};
 use crate::cluster::Bus;
@@ -39,6 +43,7 @@ struct Shared {
     declared: RwLock<Declared>,
     around: Surroundings,
     backstage: Backstage,
+    strategies: StrategyThread,
 }
 
 /// What a game speaks to.
@@ -86,6 +91,13 @@ impl Game {
         let services = around.services.clone();
         let backstage = Backstage::start(source.clone(), budgets.clone(), services, effects)
             .context("cannot start the thread for what is outside of matches")?;
+        let strategies = StrategyThread::start(
+            source.clone(),
+            budgets.clone(),
+            lua.clone(),
+            around.bus.clone(),
+        )
+        .context("cannot start the strategies' thread")?;
         let shared = Shared {
             source,
             budgets,
@@ -93,6 +105,7 @@ impl Game {
             declared: RwLock::new(Declared::from(manifest)),
             around,
             backstage,
+            strategies,
         };
         let game = Self {
             shared: Arc::new(shared),
@@ -118,6 +131,12 @@ impl Game {
             .names
             .get(name)
             .map(|at| declared.modes[*at].clone())
+    }
+
+    /// Asks a strategy that is a script which tickets make a match. The answer is checked: what
+    /// it did wrong is reported, and the tickets of that group stand in none.
+    pub async fn group(&self, question: Question) -> Groups {
+        self.shared.strategies.group(question).await
     }
 
     /// What makes matches of a mode.

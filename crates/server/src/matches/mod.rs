@@ -106,11 +106,13 @@ impl Matches {
         Ok(())
     }
 
-    /// Starts a match for the players the matchmaker put together.
+    /// Starts a match for the players the matchmaker put together. `teams` are its sides, if
+    /// the mode has sides.
     pub async fn create(
         &self,
         mode: Mode,
         players: Vec<PlayerId>,
+        teams: Vec<Vec<PlayerId>>,
     ) -> Result<MatchHandle, ScriptFault> {
         let factory = self.game.factory(&mode.name);
         let new = NewMatch {
@@ -118,6 +120,7 @@ impl Matches {
             mode,
             seed: rand::random(),
             players,
+            teams,
         };
         self.simulation.start_match(new, factory).await
     }
@@ -140,6 +143,13 @@ impl Matches {
     /// The live match of this id.
     pub fn find(&self, id: &str) -> Option<MatchHandle> {
         self.directory.find_match(&MatchId::from(id))
+    }
+
+    /// The live matches of a mode.
+    pub fn of_mode(&self, mode: &str) -> Vec<MatchHandle> {
+        let mut matches = self.directory.matches();
+        matches.retain(|handle| handle.mode() == mode);
+        matches
     }
 
     /// What every live match tells about itself. One whose script waits for the server answers

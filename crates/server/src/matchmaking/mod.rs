@@ -1,21 +1,26 @@
 //! The queue: tickets in, matches out.
 //!
-//! [`queue`] holds the tickets; `asobi_game::strategy` decides which of them make a match;
-//! this module looks at the queue at intervals, fills up with bots where a mode wants them, and
-//! tells the players.
+//! A ticket is one player or a whole party. [`queue`] holds the tickets and [`properties`] says
+//! what may stand on one; `asobi_game::strategy` decides which of them make a match; [`look`] is
+//! what happens at intervals (a strategy that is a script is asked and answers
+//! later): tickets expire, [`backfill`] sends players to matches that have
+//! room, groups become matches, and bots fill up where a mode wants them.
+//!
+//! The queue lives in memory: a restart drops it, as in the original. Clients queue again.
 
+mod backfill;
 pub mod frames;
+mod look;
+pub mod properties;
 pub mod queue;
 pub mod routes;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use asobi_game::PlayerId;
-use asobi_game::bots;
-use asobi_game::modes::{BotFill, Mode};
-use asobi_game::strategy::{self, Ticket};
+use asobi_game::modes::Mode;
+use asobi_game::strategy::Ticket;
+use asobi_game::{MatchId, PlayerId};
 use asobi_wire::envelope::frame;
 use asobi_wire::{ApiError, Code};
 use parking_lot::Mutex;
@@ -30,13 +35,9 @@ use crate::edge::error::Outcome;
 use crate::game::Game;
 use crate::matches::Matches;
 
-use self::queue::{Queue, Waiting};
-
-/// How often a match is tried for the same tickets before their players are told it failed.
-const MAX_ATTEMPTS: u32 = 3;
-
-/// Largest `properties` of a ticket, in bytes of JSON.
-const MAX_PROPERTIES_BYTES: usize = 4 * 1024;
+use self::backfill::Formed;
+use self::properties::Properties;
+use self::queue::{NewTicket, Queue, Submitted, Waiting};
 
 /// The matchmaking domain. Cheap to clone.
 #[derive(Clone)]
@@ -52,23 +53,63 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Whose tickets were waiting when a mode's players were last told.
     told: Mutex<HashMap<String, Vec<String>>>,
+    /// How matches that take more players were put together.
+    formed: Mutex<HashMap<MatchId, Formed>>,
+    /// Matches that players are on their way to.
+    filling: Mutex<HashSet<MatchId>>,
+    /// Modes whose script has not answered yet.
+    asking: Mutex<HashSet<String>>,
 }
 
 /// What a player learns who submits a ticket.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Queued {
-    ticket_id: String,
-    status: &'static str,
-    players_needed: u32,
-    already_queued: bool,
+    /// The ticket.
+    pub ticket_id: String,
+    /// `pending`.
+    pub status: &'static str,
+    /// How many players a match of the mode needs.
+    pub players_needed: u32,
+    /// Whether the ticket is one the player had before; its wait goes on.
+    pub already_queued: bool,
 }
 
-#[derive(Serialize)]
-struct QueueStatus<'a> {
-    mode: &'a str,
+/// How the whole queue stands.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MatchmakerStats)]
+pub struct Stats {
+    /// Players who wait, of all modes.
     waiting: usize,
+    /// Every mode, by name.
+    modes: Vec<ModeStats>,
+}
+
+/// How one mode's queue stands.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MatchmakerModeStats)]
+struct ModeStats {
+    mode: String,
+    /// Players who wait.
+    waiting: usize,
+    /// Tickets that wait; a party is one.
+    tickets: usize,
+    /// How long the oldest ticket has waited.
+    oldest_wait_ms: u64,
+    /// How long the tickets have waited on average.
+    average_wait_ms: u64,
+    /// How many players a match needs.
     players_needed: u32,
-    bots_in_ms: Option<u64>,
+}
+
+/// A party's ticket, as the party shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PartyTicket {
+    /// Its id.
+    pub ticket_id: String,
+    /// The mode it waits for.
+    pub mode: String,
+    /// Unix milliseconds.
+    pub submitted_at: u64,
 }
 
 impl Matchmaking {
@@ -81,6 +122,9 @@ impl Matchmaking {
             matches,
             queue: Mutex::default(),
             told: Mutex::default(),
+            formed: Mutex::default(),
+            filling: Mutex::default(),
+            asking: Mutex::default(),
         };
         let matchmaking = Self {
             shared: Arc::new(shared),
@@ -89,220 +133,171 @@ impl Matchmaking {
         matchmaking
     }
 
-    /// Submits a ticket, or answers the one the player has for this mode.
+    /// Submits a ticket, or answers the one the player has for this mode: their own, or that of
+    /// their party.
+    ///
+    /// # Errors
+    /// `matchmaker.unknown_mode`, `matchmaker.queue_full`, and those of [`Properties::check`].
     pub fn add(&self, player: &PlayerId, mode: &str, properties: Value) -> Outcome<Queued> {
-        let mode = self
-            .shared
-            .game
-            .mode(mode)
-            .ok_or_else(|| ApiError::from_reason("unknown_mode"))?;
-        if !properties.is_object() || properties.to_string().len() > MAX_PROPERTIES_BYTES {
-            return Err(ApiError::from_reason("invalid_payload"));
+        let mode = self.mode(mode)?;
+        let new = NewTicket {
+            players: vec![player.clone()],
+            mode: mode.name.clone(),
+            properties: Properties::check(properties)?,
+            party: None,
+        };
+        self.submit(&mode, new)
+    }
+
+    /// Submits a party's ticket, its leader first among `players`, or answers the one it has for
+    /// this mode. Tickets its players had for the mode on their own are taken back.
+    ///
+    /// # Errors
+    /// As [`Self::add`]; `party.too_large` if a match of the mode has no place for all of them.
+    pub fn add_party(
+        &self,
+        party: &str,
+        players: Vec<PlayerId>,
+        mode: &str,
+        properties: Value,
+    ) -> Outcome<Queued> {
+        let mode = self.mode(mode)?;
+        let properties = Properties::check(properties)?;
+        let largest = asobi_game::strategy::largest_party(&mode);
+        if players.len() > largest {
+            return Err(ApiError::from(Code::PartyTooLarge).with("largest", largest));
         }
+        let new = NewTicket {
+            players,
+            mode: mode.name.clone(),
+            properties,
+            party: Some(party.to_owned()),
+        };
+        self.submit(&mode, new)
+    }
+
+    fn mode(&self, name: &str) -> Outcome<Mode> {
+        let mode = self.shared.game.mode(name);
+        mode.ok_or_else(|| ApiError::from_reason("unknown_mode"))
+    }
+
+    fn submit(&self, mode: &Mode, new: NewTicket) -> Outcome<Queued> {
         let submitted = {
             let (mut queue, max) = (self.shared.queue.lock(), self.shared.config.max_queue);
-            queue.submit(player, &mode.name, properties, max, clock::now_ms())
+            queue.submit(new, max, clock::now_ms())
         };
-        let submitted = submitted.map_err(|queue::Full| ApiError::from_reason("queue_full"))?;
+        let Submitted { id, already_queued } =
+            submitted.map_err(|queue::Full| ApiError::from_reason("queue_full"))?;
         Ok(Queued {
-            ticket_id: submitted.id,
+            ticket_id: id,
             status: "pending",
             players_needed: mode.match_size,
-            already_queued: submitted.already_queued,
+            already_queued,
         })
     }
 
-    /// Cancels a ticket.
+    /// Cancels a ticket. Any player of a party cancels it for all; the others are told.
+    ///
+    /// # Errors
+    /// `matchmaker.ticket_not_found`, `forbidden` for a ticket of others.
     pub fn remove(&self, player: &PlayerId, ticket: &str) -> Outcome<()> {
-        let mut queue = self.shared.queue.lock();
-        self.check_owner(&queue, player, ticket)?;
-        queue.remove(ticket);
+        let removed = {
+            let mut queue = self.shared.queue.lock();
+            Self::owned(&queue, player, ticket)?;
+            queue.remove(ticket)
+        };
+        self.tell_removed(removed, std::slice::from_ref(player));
         Ok(())
     }
 
     /// Cancels every ticket of a player.
     pub fn leave(&self, player: &PlayerId) {
-        self.shared.queue.lock().remove_player(player);
+        let removed = self.shared.queue.lock().remove_player(player);
+        self.tell_removed(removed, std::slice::from_ref(player));
+    }
+
+    /// Takes a ticket out of the queue, if it is in there. Nobody is told.
+    pub fn withdraw(&self, ticket: &str) -> bool {
+        self.shared.queue.lock().remove(ticket).is_some()
+    }
+
+    /// A party's ticket, while it waits.
+    pub fn party_ticket(&self, ticket: &str) -> Option<PartyTicket> {
+        let queue = self.shared.queue.lock();
+        let waiting = queue.find(ticket)?;
+        Some(PartyTicket {
+            ticket_id: ticket.to_owned(),
+            mode: waiting.mode.clone(),
+            submitted_at: waiting.ticket.submitted_at,
+        })
     }
 
     /// A ticket of the player.
+    ///
+    /// # Errors
+    /// As [`Self::remove`].
     pub fn status(&self, player: &PlayerId, ticket: &str) -> Outcome<Value> {
         let queue = self.shared.queue.lock();
-        self.check_owner(&queue, player, ticket)?;
-        let waiting = queue.find(ticket).ok_or(Code::MatchmakerTicketNotFound)?;
-        Ok(json!({
+        let waiting = Self::owned(&queue, player, ticket)?;
+        let mut status = json!({
             "id": ticket, "mode": waiting.mode, "status": "pending",
             "properties": waiting.properties, "submitted_at": waiting.ticket.submitted_at,
-        }))
-    }
-
-    fn check_owner(&self, queue: &Queue, player: &PlayerId, ticket: &str) -> Outcome<()> {
-        match queue.owner(ticket) {
-            Some(owner) if owner == player => Ok(()),
-            Some(_) => Err(ApiError::from_reason("not_owner")),
-            None => Err(Code::MatchmakerTicketNotFound.into()),
+        });
+        if let Some(party) = &waiting.party {
+            status["party_id"] = json!(party);
+            status["players"] = json!(waiting.ticket.players);
         }
+        Ok(status)
     }
 
-    async fn run(self) {
-        let interval = Duration::from_millis(self.shared.config.tick_interval_ms.max(10));
-        let mut beat = tokio::time::interval(interval);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            beat.tick().await;
-            self.look(clock::now_ms());
-        }
-    }
-
-    /// One look at the queue.
-    fn look(&self, now: u64) {
-        self.expire(now);
-        for mode in self.shared.game.modes() {
-            let waiting = self.present(&mode);
-            let rest = self.group(&mode, &waiting);
-            let rest = self.fill_with_bots(&mode, rest, now);
-            self.tell_status(&mode, &rest, now);
-        }
-    }
-
-    fn expire(&self, now: u64) {
-        let deadline = now.saturating_sub(self.shared.config.max_wait_seconds * 1_000);
-        let expired = self.shared.queue.lock().expire(deadline);
-        for waiting in expired {
-            let told = json!({ "ticket_id": waiting.ticket.id });
-            self.tell(&waiting.ticket.player, "match.matchmaker_expired", &told);
-        }
-    }
-
-    /// The waiting players who are connected. Somebody whose connection dropped keeps the
-    /// ticket and is passed over until they are back.
-    fn present(&self, mode: &Mode) -> Vec<Ticket> {
-        let sessions = self.shared.bus.sessions();
-        let mut tickets = self.shared.queue.lock().tickets(&mode.name);
-        tickets.retain(|ticket| sessions.is_connected(&ticket.player));
-        tickets
-    }
-
-    /// Starts the matches the strategy finds. Answers who waits on.
-    fn group(&self, mode: &Mode, waiting: &[Ticket]) -> Vec<Ticket> {
-        let groups = strategy::group(mode, waiting);
-        let mut grouped = vec![false; waiting.len()];
-        for group in groups {
-            if !self.shared.matches.has_room() {
-                break;
-            }
-            let tickets = group.iter().map(|at| &waiting[*at]);
-            self.launch(mode, tickets, Vec::new());
-            group.iter().for_each(|at| grouped[*at] = true);
-        }
-        let rest = waiting.iter().zip(grouped).filter(|(_, grouped)| !grouped);
-        rest.map(|(ticket, _)| ticket.clone()).collect()
-    }
-
-    /// Starts a match with bots in the empty places when its first player has waited long
-    /// enough. Answers who waits on.
-    fn fill_with_bots(&self, mode: &Mode, waiting: Vec<Ticket>, now: u64) -> Vec<Ticket> {
-        let Some((fill, ready_at)) = bot_fill(mode, &waiting) else {
-            return waiting;
-        };
-        let places = fill.min_players.min(mode.max_players) as usize;
-        let enough = places.max(waiting.len()) >= mode.match_size as usize;
-        if now < ready_at || !enough || !self.shared.matches.has_room() {
-            return waiting;
-        }
-        let bots = bot_ids(fill, places.saturating_sub(waiting.len()));
-        self.launch(mode, waiting.iter(), bots);
-        Vec::new()
-    }
-
-    fn launch<'a>(
-        &self,
-        mode: &Mode,
-        tickets: impl Iterator<Item = &'a Ticket>,
-        bots: Vec<PlayerId>,
-    ) {
-        let mut queue = self.shared.queue.lock();
-        let taken: Vec<Waiting> = tickets
-            .filter_map(|ticket| queue.remove(&ticket.id))
-            .collect();
-        for waiting in &taken {
-            queue.remove_player(&waiting.ticket.player);
-        }
-        drop(queue);
-        tokio::spawn(self.clone().start_match(mode.clone(), taken, bots));
-    }
-
-    async fn start_match(self, mode: Mode, tickets: Vec<Waiting>, bots: Vec<PlayerId>) {
-        let people = tickets.iter().map(|waiting| waiting.ticket.player.clone());
-        let players = people.chain(bots).collect();
-        let name = mode.name.clone();
-        if let Err(fault) = self.shared.matches.create(mode, players).await {
-            crate::game::faults::log(&name, None, &fault);
-            self.try_again(tickets);
-        }
-    }
-
-    fn try_again(&self, mut tickets: Vec<Waiting>) {
-        for waiting in &mut tickets {
-            waiting.attempts += 1;
-        }
-        let (again, failed): (Vec<_>, Vec<_>) = tickets
+    /// How the queue stands.
+    pub fn stats(&self) -> Stats {
+        let (now, queue) = (clock::now_ms(), self.shared.queue.lock());
+        let modes: Vec<ModeStats> = self
+            .shared
+            .game
+            .modes()
             .into_iter()
-            .partition(|waiting| waiting.attempts < MAX_ATTEMPTS);
-        self.shared.queue.lock().put_back(again);
-        for waiting in failed {
-            let told = json!({ "reason": "match_start_failed" });
-            self.tell(&waiting.ticket.player, "match.matchmaker_failed", &told);
+            .map(|mode| {
+                let depth = queue.depth(&mode.name, now);
+                ModeStats {
+                    waiting: depth.players,
+                    tickets: depth.tickets,
+                    oldest_wait_ms: depth.oldest_ms,
+                    average_wait_ms: depth.average_ms,
+                    players_needed: mode.match_size,
+                    mode: mode.name,
+                }
+            })
+            .collect();
+        Stats {
+            waiting: modes.iter().map(|mode| mode.waiting).sum(),
+            modes,
         }
     }
 
-    /// Tells a mode's waiting players how many they are, when they are not the same as before.
-    fn tell_status(&self, mode: &Mode, waiting: &[Ticket], now: u64) {
-        if !mode.queue_status {
-            return;
+    fn owned<'a>(queue: &'a Queue, player: &PlayerId, ticket: &str) -> Outcome<&'a Waiting> {
+        let waiting = queue.find(ticket).ok_or(Code::MatchmakerTicketNotFound)?;
+        match waiting.ticket.players.contains(player) {
+            true => Ok(waiting),
+            false => Err(ApiError::from_reason("not_owner")),
         }
-        let ids: Vec<String> = waiting.iter().map(|ticket| ticket.id.clone()).collect();
-        let mut told = self.shared.told.lock();
-        if told.get(&mode.name) == Some(&ids) {
-            return;
-        }
-        told.insert(mode.name.clone(), ids);
-        drop(told);
-        if waiting.is_empty() {
-            return;
-        }
-        let status = QueueStatus {
-            mode: &mode.name,
-            waiting: waiting.len(),
-            players_needed: mode.match_size,
-            bots_in_ms: bot_fill(mode, waiting).map(|(_, ready_at)| ready_at.saturating_sub(now)),
-        };
-        let players: Vec<PlayerId> = waiting.iter().map(|ticket| ticket.player.clone()).collect();
-        self.shared
-            .bus
-            .event_to_all(&players, frame("matchmaker.update", None, &status));
     }
 
-    fn tell(&self, player: &PlayerId, kind: &str, payload: &Value) {
-        self.shared.bus.event(player, frame(kind, None, payload));
+    /// Tells the players of tickets that were taken out, but those who know.
+    fn tell_removed(&self, removed: impl IntoIterator<Item = Waiting>, know: &[PlayerId]) {
+        for waiting in removed {
+            let mut players = waiting.ticket.players.clone();
+            players.retain(|player| !know.contains(player));
+            let told = json!({ "ticket_id": waiting.ticket.id, "success": true });
+            let told = frame("matchmaker.removed", None, &told);
+            self.shared.bus.event_to_all(&players, told);
+        }
     }
-}
 
-/// The mode's bot fill and when it is due for those who wait, in Unix milliseconds.
-fn bot_fill<'a>(mode: &'a Mode, waiting: &[Ticket]) -> Option<(&'a BotFill, u64)> {
-    let fill = mode.bots.as_ref().filter(|fill| fill.enabled)?;
-    let longest = waiting.iter().map(|ticket| ticket.submitted_at).min()?;
-    Some((fill, longest + fill.fill_after_ms))
-}
-
-/// Ids for as many bots: the mode's names in order, then their numbers.
-fn bot_ids(fill: &BotFill, count: usize) -> Vec<PlayerId> {
-    let mut rng = rand::rng();
-    let name = |at: usize| {
-        let own = fill.names.get(at).cloned();
-        own.unwrap_or_else(|| (at + 1).to_string())
-    };
-    (0..count.min(bots::MAX_BOTS))
-        .map(|at| bots::bot_id(&name(at), &mut rng))
-        .collect()
+    /// Tells every player of a ticket.
+    fn tell(&self, ticket: &Ticket, kind: &str, payload: &Value) {
+        let told = frame(kind, None, payload);
+        self.shared.bus.event_to_all(&ticket.players, told);
+    }
 }

@@ -1,24 +1,44 @@
 //! The waiting tickets: one for each player and mode, oldest first.
+//!
+//! Every change takes a time that grows with the logarithm of the queue: a tick may start
+//! thousands of matches.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use asobi_game::PlayerId;
 use asobi_game::strategy::Ticket;
 use serde_json::Value;
 
+use super::properties::Properties;
 use crate::text::new_id;
 
 /// A ticket and what the matchmaker notes on it.
 #[derive(Clone, Debug)]
 pub struct Waiting {
     /// The ticket as a strategy sees it.
-    pub ticket: Ticket,
+    pub ticket: Arc<Ticket>,
     /// The mode it waits for.
     pub mode: String,
-    /// What the player said about themselves.
-    pub properties: Value,
+    /// What the players said about themselves.
+    pub properties: Arc<Value>,
+    /// The party it is for.
+    pub party: Option<String>,
     /// How often a match for it failed to start.
     pub attempts: u32,
+}
+
+/// A ticket about to be submitted.
+#[derive(Clone, Debug)]
+pub struct NewTicket {
+    /// One player, or a party's players with the leader first.
+    pub players: Vec<PlayerId>,
+    /// The mode's own name.
+    pub mode: String,
+    /// Checked.
+    pub properties: Properties,
+    /// The party.
+    pub party: Option<String>,
 }
 
 /// A submitted ticket.
@@ -26,7 +46,7 @@ pub struct Waiting {
 pub struct Submitted {
     /// Its id.
     pub id: String,
-    /// Whether the player had it already.
+    /// Whether its players had it already.
     pub already_queued: bool,
 }
 
@@ -34,46 +54,67 @@ pub struct Submitted {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Full;
 
+/// How a mode's queue stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Tickets that wait.
+    pub tickets: usize,
+    /// Players that wait.
+    pub players: usize,
+    /// How long the oldest ticket has waited, in milliseconds.
+    pub oldest_ms: u64,
+    /// How long the tickets have waited on average, in milliseconds.
+    pub average_ms: u64,
+}
+
+/// A ticket's place: by age, then in the order of submission.
+type Place = (u64, u64);
+
 /// The waiting tickets of all modes.
 #[derive(Default)]
 pub struct Queue {
-    modes: BTreeMap<String, Vec<Waiting>>,
-    owners: HashMap<String, (PlayerId, String)>,
+    modes: BTreeMap<String, BTreeMap<Place, Waiting>>,
+    /// The mode and place of a ticket.
+    places: HashMap<String, (String, Place)>,
+    /// The tickets of a player.
+    players: HashMap<PlayerId, Vec<String>>,
+    count: u64,
 }
 
 impl Queue {
-    /// Adds a ticket, or answers the one the player has for this mode.
-    pub fn submit(
-        &mut self,
-        player: &PlayerId,
-        mode: &str,
-        properties: Value,
-        max: usize,
-        now: u64,
-    ) -> Result<Submitted, Full> {
-        let waiting = self.modes.get(mode).into_iter().flatten();
-        if let Some(earlier) = waiting
-            .into_iter()
-            .find(|waiting| waiting.ticket.player == *player)
-        {
+    /// Adds a ticket, or answers the one its first player has for this mode. A party's ticket
+    /// takes the place of those its players had for this mode on their own.
+    pub fn submit(&mut self, new: NewTicket, max: usize, now: u64) -> Result<Submitted, Full> {
+        let earlier = self.of(&new.players[0], &new.mode);
+        // A party does not wait on a ticket its leader has alone.
+        if let Some(earlier) = earlier.filter(|t| new.party.is_none() || t.party == new.party) {
             return Ok(Submitted {
                 id: earlier.ticket.id.clone(),
                 already_queued: true,
             });
         }
-        if self.owners.len() >= max {
+        if self.places.len() >= max {
             return Err(Full);
+        }
+        for player in &new.players {
+            if let Some(own) = self.of(player, &new.mode) {
+                let id = own.ticket.id.clone();
+                self.remove(&id);
+            }
         }
         let id = new_id();
         let ticket = Ticket {
             id: id.clone(),
-            player: player.clone(),
+            players: new.players,
             submitted_at: now,
+            skill: new.properties.skill,
+            region: new.properties.region,
         };
         self.insert(Waiting {
-            ticket,
-            mode: mode.to_owned(),
-            properties,
+            ticket: Arc::new(ticket),
+            mode: new.mode,
+            properties: Arc::new(new.properties.all),
+            party: new.party,
             attempts: 0,
         });
         Ok(Submitted {
@@ -82,69 +123,119 @@ impl Queue {
         })
     }
 
-    /// Puts tickets back whose match did not start, at the place their age gives them.
+    /// Puts tickets back whose match did not start, at the place their age gives them. Whoever
+    /// has another one by now keeps that.
     pub fn put_back(&mut self, tickets: Vec<Waiting>) {
         for waiting in tickets {
-            self.insert(waiting);
+            let mut players = waiting.ticket.players.iter();
+            if players.all(|player| self.of(player, &waiting.mode).is_none()) {
+                self.insert(waiting);
+            }
         }
     }
 
     fn insert(&mut self, waiting: Waiting) {
-        let owner = (waiting.ticket.player.clone(), waiting.mode.clone());
-        self.owners.insert(waiting.ticket.id.clone(), owner);
-        let queue = self.modes.entry(waiting.mode.clone()).or_default();
-        let at =
-            queue.partition_point(|other| other.ticket.submitted_at <= waiting.ticket.submitted_at);
-        queue.insert(at, waiting);
-    }
-
-    /// Who a ticket belongs to.
-    pub fn owner(&self, id: &str) -> Option<&PlayerId> {
-        self.owners.get(id).map(|(player, _)| player)
+        self.count += 1;
+        let (id, place) = (
+            waiting.ticket.id.clone(),
+            (waiting.ticket.submitted_at, self.count),
+        );
+        for player in &waiting.ticket.players {
+            let tickets = self.players.entry(player.clone()).or_default();
+            tickets.push(id.clone());
+        }
+        self.places.insert(id, (waiting.mode.clone(), place));
+        let mode = self.modes.entry(waiting.mode.clone()).or_default();
+        mode.insert(place, waiting);
     }
 
     /// A ticket.
     pub fn find(&self, id: &str) -> Option<&Waiting> {
-        let (_, mode) = self.owners.get(id)?;
-        self.modes
-            .get(mode)?
-            .iter()
-            .find(|waiting| waiting.ticket.id == id)
+        let (mode, place) = self.places.get(id)?;
+        self.modes.get(mode)?.get(place)
+    }
+
+    /// The ticket of a player for a mode.
+    pub fn of(&self, player: &PlayerId, mode: &str) -> Option<&Waiting> {
+        let tickets = self.players.get(player)?.iter();
+        tickets
+            .filter_map(|id| self.find(id))
+            .find(|waiting| waiting.mode == mode)
     }
 
     /// Takes a ticket out.
     pub fn remove(&mut self, id: &str) -> Option<Waiting> {
-        let (_, mode) = self.owners.remove(id)?;
-        let queue = self.modes.get_mut(&mode)?;
-        let at = queue.iter().position(|waiting| waiting.ticket.id == id)?;
-        Some(queue.remove(at))
+        let (mode, place) = self.places.remove(id)?;
+        let waiting = self.modes.get_mut(&mode)?.remove(&place)?;
+        for player in &waiting.ticket.players {
+            if let Some(tickets) = self.players.get_mut(player) {
+                tickets.retain(|ticket| ticket != id);
+                if tickets.is_empty() {
+                    self.players.remove(player);
+                }
+            }
+        }
+        Some(waiting)
     }
 
-    /// Takes every ticket of a player out: they are in a match now.
-    pub fn remove_player(&mut self, player: &PlayerId) {
-        self.owners.retain(|_, (owner, _)| owner != player);
-        for queue in self.modes.values_mut() {
-            queue.retain(|waiting| waiting.ticket.player != *player);
+    /// Takes all of these tickets out, or, if one of them is there no more, none.
+    pub fn remove_all<'a>(
+        &mut self,
+        ids: impl Iterator<Item = &'a str> + Clone,
+    ) -> Option<Vec<Waiting>> {
+        if ids.clone().any(|id| self.find(id).is_none()) {
+            return None;
         }
+        Some(ids.filter_map(|id| self.remove(id)).collect())
+    }
+
+    /// Takes every ticket of a player out: they are in a match now, or gone.
+    pub fn remove_player(&mut self, player: &PlayerId) -> Vec<Waiting> {
+        let tickets = self.players.get(player).cloned().unwrap_or_default();
+        tickets.iter().filter_map(|id| self.remove(id)).collect()
     }
 
     /// Takes out the tickets submitted before `deadline`.
     pub fn expire(&mut self, deadline: u64) -> Vec<Waiting> {
-        let mut expired = Vec::new();
-        for queue in self.modes.values_mut() {
-            let young = queue.partition_point(|waiting| waiting.ticket.submitted_at < deadline);
-            expired.extend(queue.drain(..young));
-        }
-        for waiting in &expired {
-            self.owners.remove(&waiting.ticket.id);
-        }
-        expired
+        let overdue = |mode: &BTreeMap<Place, Waiting>| {
+            let old = mode.range(..(deadline, 0));
+            old.map(|(_, waiting)| waiting.ticket.id.clone())
+                .collect::<Vec<_>>()
+        };
+        let ids: Vec<String> = self.modes.values().flat_map(overdue).collect();
+        ids.iter().filter_map(|id| self.remove(id)).collect()
     }
 
     /// The tickets of a mode, oldest first.
-    pub fn tickets(&self, mode: &str) -> Vec<Ticket> {
-        let waiting = self.modes.get(mode).into_iter().flatten();
-        waiting.map(|waiting| waiting.ticket.clone()).collect()
+    pub fn tickets(&self, mode: &str) -> Vec<Arc<Ticket>> {
+        let waiting = self.waiting(mode);
+        waiting.map(|waiting| Arc::clone(&waiting.ticket)).collect()
+    }
+
+    /// What waits for a mode, oldest first.
+    pub fn waiting(&self, mode: &str) -> impl Iterator<Item = &Waiting> {
+        self.modes.get(mode).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// The modes somebody waits for.
+    pub fn modes(&self) -> impl Iterator<Item = &str> {
+        let some = self.modes.iter().filter(|(_, waiting)| !waiting.is_empty());
+        some.map(|(mode, _)| mode.as_str())
+    }
+
+    /// How a mode's queue stands.
+    pub fn depth(&self, mode: &str, now: u64) -> Depth {
+        let mut depth = Depth::default();
+        let mut sum = 0;
+        for waiting in self.waiting(mode) {
+            let waited = now.saturating_sub(waiting.ticket.submitted_at);
+            depth.tickets += 1;
+            depth.players += waiting.ticket.size();
+            depth.oldest_ms = depth.oldest_ms.max(waited);
+            sum += waited;
+        }
+        depth.average_ms = sum / depth.tickets.max(1) as u64;
+        depth
     }
 }
 
@@ -152,10 +243,22 @@ impl Queue {
 mod tests {
     use super::*;
 
+    fn new(players: &[&str], party: Option<&str>) -> NewTicket {
+        NewTicket {
+            players: players.iter().map(|id| PlayerId::from(*id)).collect(),
+            mode: "arena".into(),
+            properties: Properties::check(serde_json::json!({})).expect("nothing"),
+            party: party.map(str::to_owned),
+        }
+    }
+
     fn submit(queue: &mut Queue, player: &str, now: u64) -> Submitted {
-        queue
-            .submit(&player.into(), "arena", Value::Null, 100, now)
-            .expect("room")
+        queue.submit(new(&[player], None), 100, now).expect("room")
+    }
+
+    fn order(queue: &Queue) -> Vec<String> {
+        let tickets = queue.tickets("arena");
+        tickets.iter().map(|t| t.players[0].to_string()).collect()
     }
 
     #[test]
@@ -176,26 +279,55 @@ mod tests {
     }
 
     #[test]
+    fn a_party_takes_the_place_of_its_players() {
+        let mut queue = Queue::default();
+        submit(&mut queue, "ada", 1);
+        let party = queue.submit(new(&["bob", "ada"], Some("p")), 100, 2);
+        let party = party.expect("room");
+        assert!(!party.already_queued);
+        assert_eq!(order(&queue), ["bob"]);
+        let again = submit(&mut queue, "ada", 3);
+        assert_eq!((again.id, again.already_queued), (party.id.clone(), true));
+        let again = queue.submit(new(&["bob", "ada"], Some("p")), 100, 4);
+        assert!(again.expect("there").already_queued);
+        assert_eq!(queue.remove_player(&"ada".into()).len(), 1);
+        assert!(queue.of(&"bob".into(), "arena").is_none());
+    }
+
+    #[test]
     fn tickets_expire_by_age_and_come_back_at_their_place() {
         let mut queue = Queue::default();
         submit(&mut queue, "ada", 10);
         submit(&mut queue, "bob", 20);
+        assert_eq!(queue.depth("arena", 30).oldest_ms, 20);
+        assert_eq!(queue.depth("arena", 30).average_ms, 15);
         let expired = queue.expire(15);
         assert_eq!(expired.len(), 1);
-        assert_eq!(queue.owner(&expired[0].ticket.id), None);
+        assert!(queue.find(&expired[0].ticket.id).is_none());
+        queue.put_back(expired.clone());
+        assert_eq!(order(&queue), ["ada", "bob"]);
+        // Not a second one beside that which the player has meanwhile.
         queue.put_back(expired);
-        let order: Vec<String> = queue
-            .tickets("arena")
-            .iter()
-            .map(|t| t.player.to_string())
-            .collect();
-        assert_eq!(order, ["ada", "bob"]);
+        assert_eq!(order(&queue), ["ada", "bob"]);
+    }
+
+    #[test]
+    fn all_or_none_are_taken_out() {
+        let mut queue = Queue::default();
+        let (a, b) = (submit(&mut queue, "ada", 1), submit(&mut queue, "bob", 2));
+        assert!(
+            queue
+                .remove_all([a.id.as_str(), "gone"].into_iter())
+                .is_none()
+        );
+        assert_eq!(order(&queue), ["ada", "bob"]);
+        let both = queue.remove_all([a.id.as_str(), b.id.as_str()].into_iter());
+        assert_eq!(both.map(|all| all.len()), Some(2));
     }
 
     #[test]
     fn a_full_queue_takes_nobody() {
-        let mut queue = Queue::default();
-        let submitted = queue.submit(&"ada".into(), "arena", Value::Null, 0, 1);
+        let submitted = Queue::default().submit(new(&["ada"], None), 0, 1);
         assert_eq!(submitted, Err(Full));
     }
 }

@@ -1,4 +1,5 @@
-//! `POST /api/v1/matchmaker` and `GET`/`DELETE /api/v1/matchmaker/{ticket_id}`.
+//! `POST /api/v1/matchmaker`, `GET`/`DELETE /api/v1/matchmaker/{ticket_id}` and
+//! `GET /api/v1/matchmaker/stats`.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,12 +14,13 @@ use crate::edge::openapi::{Failures, Success};
 use crate::edge::params::Path;
 
 use super::frames::Add;
-use super::{Matchmaking, Queued};
+use super::{Matchmaking, Queued, Stats};
 
 /// The domain's routes, below `/api/v1`.
 pub fn routes(matchmaking: Matchmaking) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(add))
+        .routes(routes!(stats))
         .routes(routes!(status, remove))
         .with_state(matchmaking)
 }
@@ -41,6 +43,20 @@ async fn add(
         &ticket.mode,
         ticket.properties,
     )?))
+}
+
+/// How long the queue is, by mode.
+#[utoipa::path(
+    get,
+    path = "/matchmaker/stats",
+    tag = "matchmaking",
+    responses((status = 200, body = Stats), Failures)
+)]
+async fn stats(
+    State(matchmaking): State<Matchmaking>,
+    _caller: Caller,
+) -> Result<Json<Stats>, Failure> {
+    Ok(Json(matchmaking.stats()))
 }
 
 /// How a ticket stands.

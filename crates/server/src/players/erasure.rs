@@ -70,6 +70,7 @@ impl Players {
     /// What follows on a committed erasure: nothing of the player goes on.
     pub(super) fn bid_farewell(&self, player: &PlayerId, ended: Ended) {
         self.accounts.refuse(ended);
+        self.parties.forget(player);
         self.matchmaking.leave(player);
         self.matches.leave(player);
         self.bus.revoke(player, Closing::ERASED);

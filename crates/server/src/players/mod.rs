@@ -33,6 +33,7 @@ use crate::edge::error::{Outcome, database};
 use crate::edge::limits::{Limiter, Rate};
 use crate::matches::{Matches, Stats};
 use crate::matchmaking::Matchmaking;
+use crate::parties::Parties;
 use crate::text::is_id;
 
 /// The players. Cheap to clone.
@@ -43,6 +44,7 @@ pub struct Players {
     accounts: Accounts,
     matches: Matches,
     matchmaking: Matchmaking,
+    parties: Parties,
     erasures: Arc<Limiter<PlayerId>>,
 }
 
@@ -75,6 +77,7 @@ impl Players {
         accounts: Accounts,
         matches: Matches,
         matchmaking: Matchmaking,
+        parties: Parties,
         limits: &LimitsConfig,
     ) -> Self {
         let erasures = Rate::new(limits.erase_per_minute, Duration::from_secs(60));
@@ -84,6 +87,7 @@ impl Players {
             accounts,
             matches,
             matchmaking,
+            parties,
             erasures: Arc::new(Limiter::new(erasures)),
         }
     }

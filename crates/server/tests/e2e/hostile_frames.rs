@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use crate::hostile::{has_no_complaints, hidden};
 use crate::server::{GAME, Player, SOON, Server};
 
-/// Frames the socket handles itself; the others stand in `edge/dispatch.rs`.
+/// Frames the socket handles itself; the others stand in `edge/dispatch.rs` and what it calls.
 const OWN: [&str; 3] = ["session.connect", "session.heartbeat", "match.input"];
 
 /// Every frame type there is.
 fn kinds() -> Vec<String> {
-    let dispatch = include_str!("../../src/edge/dispatch.rs");
-    let arms = dispatch.lines().filter_map(|line| {
+    let dispatch = include_str!("../../src/edge/dispatch.rs").lines();
+    let parties = include_str!("../../src/parties/frames.rs").lines();
+    let arms = dispatch.chain(parties).filter_map(|line| {
         let (kind, rest) = line.trim().strip_prefix('"')?.split_once('"')?;
         rest.starts_with(" =>").then(|| kind.to_owned())
     });
@@ -39,6 +40,10 @@ fn payload(kind: &str, player: &Player, other: &Player, playing: &str) -> Value 
         "chat.send" => json!({"channel_id": channel, "content": "hi"}),
         "dm.send" => json!({"recipient_id": other.id, "content": "hi"}),
         "presence.update" => json!({"status": "busy"}),
+        "party.create" | "party.leave" | "party.cancel" => json!({"anything": 1}),
+        "party.invite" | "party.kick" | "party.promote" => json!({"player_id": other.id}),
+        "party.accept" | "party.decline" => json!({"party_id": other.id}),
+        "party.queue" => json!({"mode": "default", "properties": {}}),
         "rpc.call" => json!({"protocol": 1, "method": "echo", "params": {"n": 1}}),
         "session.connect" => json!({"token": player.token}),
         _ => panic!("what is in a {kind}?"),

@@ -15,9 +15,11 @@ mod groups;
 mod hostile;
 mod hostile_frames;
 mod limits;
+mod matchmaking;
 mod notifications;
 #[path = "../support/outside.rs"]
 mod outside;
+mod parties;
 mod phases;
 mod platform;
 mod players;

@@ -43,6 +43,8 @@ pub struct Match {
     joinable: bool,
     roster: Roster,
     voting: VoteBoard,
+    /// The sides the matchmaker put together, if the mode has sides.
+    teams: Vec<Vec<PlayerId>>,
     planned_ballots: Vec<PlannedBallot>,
     phases: Option<Phases>,
     next_phase_resend: u64,
@@ -95,6 +97,7 @@ impl Match {
             joinable: true,
             roster: Roster::default(),
             voting: VoteBoard::default(),
+            teams: new.teams.clone(),
             planned_ballots: Vec::new(),
             phases,
             next_phase_resend: 0,
@@ -119,6 +122,7 @@ impl Match {
             mode,
             seed: saved.meta.seed,
             players: Vec::new(),
+            teams: Vec::new(),
         };
         let mut restored = Self::new(&new, parts, now);
         let until = now + restored.grace_ms();
@@ -161,9 +165,9 @@ impl Match {
     pub async fn begin(&mut self, players: &[PlayerId], now: u64) {
         self.inform(now);
         self.run_phases(now).await;
-        let no_context = empty_context();
         for player in players {
-            if self.admit(player, &no_context, now).await.is_err() {
+            let context = self.context_of(player);
+            if self.admit(player, &context, now).await.is_err() {
                 let failed = frame("matchmaker_failed", &MATCH_START_FAILED);
                 self.host.send_event(std::slice::from_ref(player), failed);
             }
@@ -171,6 +175,7 @@ impl Match {
         let matched = Matched {
             match_id: &self.id,
             players: self.roster.ids(),
+            teams: self.present_teams(),
         };
         self.host
             .send_event(self.roster.connected(), frame("matched", &matched));
@@ -178,6 +183,25 @@ impl Match {
         if self.mode.min_players <= self.mode.match_size || self.has_enough() {
             self.start(now);
         }
+    }
+
+    /// The join context of somebody the matchmaker sent: `{"team": n}` in a match with sides.
+    fn context_of(&self, player: &PlayerId) -> Box<RawValue> {
+        let side = self.teams.iter().position(|team| team.contains(player));
+        match side {
+            Some(side) => RawValue::from_string(format!("{{\"team\":{}}}", side + 1))
+                .expect("an object with a number is JSON"),
+            None => empty_context(),
+        }
+    }
+
+    /// The sides, without those the game turned away.
+    fn present_teams(&self) -> Vec<Vec<PlayerId>> {
+        let mut teams = self.teams.clone();
+        for team in &mut teams {
+            team.retain(|player| self.roster.contains(player));
+        }
+        teams
     }
 
     /// Joins a player, or welcomes back one who is in already.
@@ -550,6 +574,8 @@ struct GaveUp<'a> {
 struct Matched<'a> {
     match_id: &'a MatchId,
     players: Vec<PlayerId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    teams: Vec<Vec<PlayerId>>,
 }
 
 #[derive(Serialize)]
