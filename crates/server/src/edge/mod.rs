@@ -4,7 +4,8 @@
 //!
 //! * [`router`]: every address the server answers.
 //! * [`socket`]: one WebSocket connection; [`dispatch`]: which domain a frame goes to.
-//! * [`limits`]: token buckets; [`guard`]: who may come through.
+//! * [`limits`]: token buckets; [`guard`]: who may come through;
+//!   `unread`: what is left of those who may not.
 
 pub mod caller;
 pub mod dispatch;
@@ -19,3 +20,4 @@ pub mod params;
 pub mod reply;
 pub mod router;
 pub mod socket;
+mod unread;

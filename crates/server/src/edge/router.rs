@@ -24,7 +24,7 @@ use crate::{
 
 use super::error::Failure;
 use super::socket::{OVERSIZE_FACTOR, READ_BUFFER_BYTES};
-use super::{files, guard, openapi, socket};
+use super::{files, guard, openapi, socket, unread};
 
 /// What a page of ours may load: itself, and sockets. A game's client is plain modules.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; \
@@ -96,6 +96,7 @@ fn api(services: Arc<Services>) -> Router {
         .layer(body_limit)
         .layer(middleware::from_fn(to_the_end))
         .layer(middleware::from_fn_with_state(services, guard::guard))
+        .layer(middleware::from_fn(unread::discard))
 }
 
 /// Ends what a request has begun, whether or not its client is still there. What follows a commit

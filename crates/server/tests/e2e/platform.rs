@@ -1,5 +1,7 @@
 //! REST as a platform: headers, origins, sizes, one error shape, a document of it all.
 
+use std::time::Duration;
+
 use asobi_client::Response;
 use axum::http::{Method, Request};
 use serde_json::Value;
@@ -88,14 +90,40 @@ async fn a_body_has_a_length_and_it_is_bounded() {
 
     let large = format!(
         "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
-         content-length: {}\r\n\r\n",
-        1024 * 1024 + 1
+         content-length: {}\r\n\r\n{}",
+        1024 * 1024 + 1,
+        " ".repeat(1024 * 1024 + 1)
     );
     let (status, body) = raw(&server, &large).await;
     assert_eq!(
         (status.as_str(), &body["error"]["code"]),
         ("413", &"payload_too_large".into())
     );
+}
+
+#[tokio::test]
+async fn who_is_refused_while_still_sending_can_send_to_the_end_and_read_why() {
+    let server = Server::start();
+    let address = server.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // No token, then a body over the limit; on one connection.
+    for (kilobytes, status) in [(800, "401"), (4 * 1024, "413"), (800, "401")] {
+        let head = format!(
+            "PUT /api/v1/storage/things/one HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+            kilobytes * 1024
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for _ in 0..kilobytes / 100 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            stream.write_all(&[b' '; 100 * 1024]).await.unwrap();
+        }
+        let rest = vec![b' '; kilobytes % 100 * 1024];
+        stream.write_all(&rest).await.unwrap();
+        let mut answer = [0; 4096];
+        let read = stream.read(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer[..read]);
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{answer}");
+    }
 }
 
 #[tokio::test]
