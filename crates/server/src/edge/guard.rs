@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asobi_wire::Code;
-use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
 
 use crate::app::Services;
 use crate::config::{LimitsConfig, ServerConfig};
@@ -19,10 +17,6 @@ use crate::session::outbox::Closing;
 use super::caller::{Address, bearer};
 use super::error::Failure;
 use super::limits::{Limiter, Rate, rate_limited};
-
-/// Bytes of a refused body that are read before the answer, and how long that may take.
-const DISCARDED_BYTES: usize = 8 << 20;
-const DISCARDING: Duration = Duration::from_secs(2);
 
 /// The limiters of the edge.
 pub struct Limits {
@@ -117,7 +111,6 @@ pub async fn guard(
         return Failure(rate_limited(wait)).into_response();
     }
     if let Err(code) = check_length(&request, services.config.limits.body_bytes) {
-        discard(request.into_body()).await;
         return Failure::from(code).into_response();
     }
     if services.db.is_away() {
@@ -130,23 +123,6 @@ pub async fn guard(
         .extensions_mut()
         .insert(Address(address.to_canonical()));
     next.run(request).await
-}
-
-/// Reads some of a body that nobody wants: a connection that is closed with bytes unread is reset,
-/// and the client may never see why.
-async fn discard(body: Body) {
-    let mut left = DISCARDED_BYTES;
-    let mut chunks = body.into_data_stream();
-    let read = async {
-        while let Some(Ok(chunk)) = chunks.next().await {
-            left = left.saturating_sub(chunk.len());
-            if left == 0 {
-                return;
-            }
-        }
-    };
-    // Whoever sends this slowly need not learn why.
-    let _ = tokio::time::timeout(DISCARDING, read).await;
 }
 
 /// A body says how long it is before it is read, and is not too long.
