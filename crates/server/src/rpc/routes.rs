@@ -15,6 +15,7 @@ use super::{Done, Methods, object};
 use crate::edge::caller::Caller;
 use crate::edge::error::{Failure, Outcome};
 use crate::edge::json::Body;
+use crate::edge::openapi::ErrorBody;
 use crate::edge::params::Path;
 
 /// The domain's routes, below `/api/v1`.
@@ -43,6 +44,17 @@ struct Envelope {
     payload: Value,
 }
 
+/// How a call is refused.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes answers that are made elsewhere")]
+enum Refused {
+    /// By the method, or for want of it.
+    Call(Envelope),
+    /// Before it came to the method.
+    Request(ErrorBody),
+}
+
 /// Calls a method of the game.
 #[utoipa::path(
     post,
@@ -52,7 +64,7 @@ struct Envelope {
     request_body = Params,
     responses(
         (status = 200, body = Envelope),
-        (status = "default", body = Envelope, description = "`rpc.error`, with the status of the code.")
+        (status = "default", body = Refused, description = "`rpc.error`, with the status of the code.")
     )
 )]
 async fn call(
